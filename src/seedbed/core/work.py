@@ -39,23 +39,18 @@ class Verdict:
 class Saved:
     """A trial's full state on disk: trained weights and the optimizer's moments."""
 
-    step: int
     weights: Path
     optimizer: Path
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Where a trial is taken up: from its seeds (``saved`` is None) or from a saved state."""
+    """Where a trial is taken up: at step 0 from its seeds, later from its saved state."""
 
     trial: int
     seeds: Seeds
+    step: int = 0
     saved: Saved | None = None
-
-    @property
-    def step(self) -> int:
-        """The step the trial stands at."""
-        return self.saved.step if self.saved else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +83,14 @@ class Learner(Protocol):
     width: int
     """How many trials an array of this learner holds at most."""
 
+    saves: bool
+    """Whether there is a state to save (a learner that plays recorded curves has none)."""
+
     def array(self, starts: Sequence[Start]) -> Array:
         """Take up trials that all stand at the same step."""
+
+    def export(self, weights: Path, folder: Path) -> None:
+        """Turn saved weights into a folder that ``from_pretrained`` opens."""
 
 
 class Policy(Protocol):
