@@ -51,6 +51,12 @@ class WorkerError(SeedbedError):
     """A worker process could not do its work (not: one trial failed)."""
 
 
+class InterruptedStudyError(SeedbedError):
+    """The user stopped the study; it can be resumed."""
+
+    exit_code: ClassVar[int] = 130
+
+
 def clipped(value: object, length: int = 200) -> str:
     """Show ``value`` as a person would type it, printable and at most ``length`` long."""
     text = value if isinstance(value, str) else repr(value)

@@ -50,6 +50,7 @@ class Start:
     trial: int
     seeds: Seeds
     step: int = 0
+    seconds: float = 0.0
     saved: Saved | None = None
 
 
@@ -59,6 +60,16 @@ class Failure:
 
     step: int
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What a trial of a learner takes, measured on a trial that is thrown away."""
+
+    state_bytes: int = 0
+    weights_bytes: int = 0
+    step_seconds: float = 0.0
+    evaluation_seconds: float = 0.0
 
 
 class Array(Protocol):
@@ -88,6 +99,9 @@ class Learner(Protocol):
 
     def array(self, starts: Sequence[Start]) -> Array:
         """Take up trials that all stand at the same step."""
+
+    def probe(self) -> Probe:
+        """Measure bytes and seconds; changes nothing."""
 
     def export(self, weights: Path, folder: Path) -> None:
         """Turn saved weights into a folder that ``from_pretrained`` opens."""

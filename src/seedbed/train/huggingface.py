@@ -75,7 +75,7 @@ class HuggingFaceTrial:
     def __init__(self, learner: HuggingFaceLearner, start: Start) -> None:
         """Start from the seeds, or from the saved state."""
         self.job, self.trial, self.seeds = learner.job, start.trial, start.seeds
-        self.step, self.seconds = start.step, 0.0
+        self.step, self.seconds = start.step, start.seconds
         self.device = torch.device(self.job.device)
         template = learner.pretrained.model
         if start.saved is None:

@@ -26,7 +26,7 @@ def read_tensors(path: Path, expected: Mapping[str, torch.Tensor]) -> dict[str, 
     Raises StudyError where they are not, or where the file is not safetensors.
     """
     try:
-        tensors = load_file(path)
+        tensors: dict[str, torch.Tensor] = load_file(path)
     except (OSError, SafetensorError) as error:
         raise StudyError(f"cannot read {path}: {error}") from error
     shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
