@@ -25,7 +25,7 @@ from typing import Protocol
 
 from seedbed.core.curves import Curve, Evaluation
 from seedbed.core.errors import InterruptedStudyError, StorageError, StudyError
-from seedbed.core.work import Decision, Failure, Policy, Saved, Start, Verdict
+from seedbed.core.work import Decision, Policy, Saved, Start, Verdict
 from seedbed.run.pool import Pool
 from seedbed.run.segment import Broken, Done, Ready, Report
 from seedbed.store.checkpoints import CheckpointFolder
