@@ -16,7 +16,7 @@ import torch
 from seedbed.core.curves import Evaluation
 from seedbed.core.seeds import Seeds
 from seedbed.core.streams import DROPOUT, derive
-from seedbed.core.work import Failure, Start
+from seedbed.core.work import Failure, Probe, Start
 from seedbed.tasks.encode import Encoded
 from seedbed.train.batches import Ids, batch_ids, length_sorted_batches
 from seedbed.train.evaluate import EVALUATION_ROWS, EVALUATION_TOKENS, evaluation
@@ -29,12 +29,14 @@ from seedbed.train.pretrained import (
     new_layers,
     untouched_generators,
 )
+from seedbed.train.probe import probe
 from seedbed.train.states import read_tensors, write_tensors
 
 
 class HuggingFaceLearner:
     """Trains what Transformers can load; the yardstick of the fast encoder."""
 
+    name = "huggingface"
     width = 1
     saves = True
 
@@ -60,6 +62,10 @@ class HuggingFaceLearner:
         model = copy.deepcopy(self.pretrained.model)
         model.load_state_dict(tensors, strict=False)
         return model.to(self.job.device)
+
+    def probe(self) -> Probe:
+        """Train and evaluate a little on a trial that is thrown away."""
+        return probe(self.job, self.array([Start(0, Seeds(0, 0, 0))]))
 
     def export(self, weights: Path, folder: Path) -> None:
         """Write saved weights as a folder that ``from_pretrained`` opens, with tokenizer."""
@@ -99,7 +105,7 @@ class HuggingFaceTrial:
         """Train to step ``to`` and evaluate there."""
         began = time.perf_counter()
         while self.step < to:
-            loss = self._train_step()
+            loss = self.train_step()
             if not math.isfinite(loss):
                 return {self.trial: Failure(self.step + 1, f"the training loss is {loss}")}
             self.step += 1
@@ -110,7 +116,7 @@ class HuggingFaceTrial:
             return {self.trial: Failure(self.step, "the validation loss is not a number")}
         return {self.trial: result}
 
-    def _train_step(self) -> float:
+    def train_step(self) -> float:
         """Forward, backward, clip, AdamW on the batch that the order seed names."""
         recipe, schedule = self.job.recipe, self.job.schedule
         ids = batch_ids(self.seeds.order, schedule, self.step)
@@ -149,10 +155,9 @@ class HuggingFaceTrial:
     @torch.no_grad()
     def logits(self, split: Encoded) -> np.ndarray[Any, np.dtype[np.float32]]:
         """Give float32 logits [examples, classes]; training mode is put back after."""
-        lengths = np.diff(np.asarray(split.offsets))
-        result = np.empty((len(lengths), len(self.job.label_names)), dtype=np.float32)
+        result = np.empty((len(split), len(self.job.label_names)), dtype=np.float32)
         self.model.eval()
-        for ids in length_sorted_batches(lengths, EVALUATION_ROWS, EVALUATION_TOKENS):
+        for ids in length_sorted_batches(split.lengths, EVALUATION_ROWS, EVALUATION_TOKENS):
             with self._precision():
                 logits = self.model(**self._inputs(split, ids)).logits
             result[ids] = logits.float().cpu().numpy()
@@ -166,6 +171,12 @@ class HuggingFaceTrial:
 
     def keep(self, trials: Collection[int]) -> None:
         """Nothing to regroup: a dropped trial is not advanced again."""
+
+    def state_bytes(self) -> tuple[int, int]:
+        """Say how many bytes the weights, and the moments, take on disk."""
+        moments = sum(t.numel() * t.element_size() for t in self._moments().values())
+        stored = stored_tensors(self.model).values()
+        return sum(t.numel() * t.element_size() for t in stored), moments
 
     def _moments(self) -> dict[str, torch.Tensor]:
         first = {f"exp_avg.{n}": t for n, t in zip(self.names, self.exp_avg, strict=True)}
