@@ -94,7 +94,7 @@ class ProcessPool:
         threads: int = 1,
         probing: bool = False,
     ) -> None:
-        """Start ``size`` workers; each builds ``factory()``, the first also probes it."""
+        """Start ``size`` workers; each builds (and, if ``probing``, probes) ``factory()``."""
         self.size = size
         self._factory, self._folder, self._logs = factory, folder, logs
         self._threads, self._probing = threads, probing
@@ -141,7 +141,7 @@ class ProcessPool:
         finally:
             theirs.close()
         connection = Connection(ours.detach())
-        connection.send((self._factory, self._folder, self._probing and worker == 0))
+        connection.send((self._factory, self._folder, self._probing))
         return process, connection
 
     def submit(self, worker: int, starts: Sequence[Start]) -> None:

@@ -21,7 +21,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 from seedbed.core.curves import Curve, Evaluation
 from seedbed.core.errors import InterruptedStudyError, StorageError, StudyError
@@ -37,8 +36,8 @@ MOST_DEATHS = 3
 """A trial whose worker died so often is failed; the study goes on."""
 
 
-class Observer(Protocol):
-    """Is told what happens, for a progress view."""
+class Observer:
+    """Is told what happens, for a progress view; this one lets it pass."""
 
     def ready(self, ready: Ready) -> None:
         """The first worker can train."""

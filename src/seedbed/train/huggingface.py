@@ -27,6 +27,7 @@ from seedbed.train.pretrained import (
     load_pretrained,
     load_tokenizer,
     new_layers,
+    quiet_transformers,
     untouched_generators,
 )
 from seedbed.train.probe import probe
@@ -71,8 +72,9 @@ class HuggingFaceLearner:
         """Write saved weights as a folder that ``from_pretrained`` opens, with tokenizer."""
         stored = stored_tensors(self.pretrained.model)
         model = self.model(read_tensors(weights, stored)).to("cpu")
-        model.save_pretrained(folder)
-        load_tokenizer(self.job.source).save_pretrained(folder)
+        with quiet_transformers():
+            model.save_pretrained(folder)
+            load_tokenizer(self.job.source).save_pretrained(folder)
 
 
 class HuggingFaceTrial:

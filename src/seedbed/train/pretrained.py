@@ -140,25 +140,16 @@ def load_pretrained(source: str, config: Any) -> Pretrained:
     it with :func:`new_layers`.
     """
     from transformers import AutoModelForSequenceClassification
-    from transformers.utils import logging
 
-    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()  # the missing layers are ours to report
-    logging.disable_progress_bar()
-    try:
-        with _readable(source), untouched_generators():
-            model, info = AutoModelForSequenceClassification.from_pretrained(
-                source,
-                config=config,
-                dtype=torch.float32,
-                output_loading_info=True,
-                use_safetensors=True,
-                trust_remote_code=False,
-            )
-    finally:
-        logging.set_verbosity(verbosity)
-        if bars:
-            logging.enable_progress_bar()
+    with _readable(source), untouched_generators(), quiet_transformers():
+        model, info = AutoModelForSequenceClassification.from_pretrained(
+            source,
+            config=config,
+            dtype=torch.float32,
+            output_loading_info=True,
+            use_safetensors=True,
+            trust_remote_code=False,
+        )
     lost = {*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])}
     names = dict(model.named_parameters())
     missing = tuple(sorted(name for name in names if name in lost))
@@ -200,6 +191,22 @@ def untouched_generators(device: torch.device | None = None) -> Iterator[None]:
     devices = [device] if device is not None and device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
         yield
+
+
+@contextmanager
+def quiet_transformers() -> Iterator[None]:
+    """Keep Transformers from printing bars and reports: what matters we say ourselves."""
+    from transformers.utils import logging
+
+    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()
 
 
 @contextmanager
