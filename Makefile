@@ -1,0 +1,34 @@
+# Everything starts from a bare Python 3.10+; each target sets up what it needs.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: install demo test lint test-slow bench soak clean
+
+install: $(READY)  ## a ready .venv in this folder
+
+$(READY): pyproject.toml constraints.txt tools/install_torch.py
+	$(PYTHON) -m venv .venv
+	$(BIN)/python tools/install_torch.py
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $(READY)
+
+demo: $(READY)  ## the main job on a bundled model and real text
+	$(BIN)/seedbed demo --out demo
+
+lint: $(READY)
+	$(BIN)/ruff format --check src tests tools benchmarks
+	$(BIN)/ruff check src tests tools benchmarks
+	$(BIN)/mypy
+
+test: lint  ## what CI runs
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 -m "not slow and not soak"
+
+test-slow: $(READY)  ## calibration and long runs
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 -m "slow"
+
+soak: $(READY)  ## fault injection and endurance, the long versions
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m "soak"
+
+clean:
+	rm -rf .venv demo build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
