@@ -1,0 +1,95 @@
+"""Attention over packed tokens: gather into blocks, explicit products and softmax, back.
+
+The gather has its own backward: what was gathered by index is brought back by the
+inverse index, so no scatter is needed in either direction.
+
+Axes: S trial, R asking token, T token, n example in a block, H head, Q query, L key,
+d feature of a head.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from seedbed.train.dropout import Masks
+from seedbed.train.families import Shape
+from seedbed.train.kernels import dropped, rows_of
+from seedbed.train.packing import Attention, Block
+
+
+@dataclass(frozen=True)
+class BlockTape:
+    """What one block's backward needs; batched over S·n·H."""
+
+    q: Tensor
+    k: Tensor
+    v: Tensor
+    probabilities: Tensor
+    kept: Tensor
+    mask: Tensor | None
+
+
+def attend(
+    q_SRD: Tensor, kv_STK: Tensor, index: Attention, shape: Shape, masks: Masks | None, place: int
+) -> tuple[Tensor, list[BlockTape]]:
+    """Give the context [S, R, D]; ``q_SRD`` is already scaled, K = keys then values."""
+    d = shape.head_size
+    contexts, tapes = [], []
+    for block in index.blocks:
+        q = rows_of(q_SRD, block.query, d).view(-1, block.queries, d)
+        k = rows_of(kv_STK, block.key, d).view(-1, block.keys, d)
+        v = rows_of(kv_STK, block.value, d).view(-1, block.keys, d)
+        scores = torch.bmm(q, k.transpose(1, 2))
+        if block.bias is not None:
+            scores += block.bias
+        probabilities = torch.softmax(scores, -1)
+        mask = _mask(masks, place, block, shape)
+        kept = dropped(probabilities, mask)
+        contexts.append(torch.bmm(kept, v).view(-1, d))
+        tapes.append(BlockTape(q, k, v, probabilities, kept, mask))
+    context = _joined(contexts).index_select(0, index.query_back)
+    return context.view(q_SRD.shape), tapes
+
+
+def attend_backward(
+    dcontext_SRD: Tensor, tapes: list[BlockTape], index: Attention, shape: Shape
+) -> tuple[Tensor, Tensor]:
+    """Give the gradients of the scaled queries [S, R, D] and of keys and values [S, T, 2D]."""
+    d = shape.head_size
+    dqs, dks, dvs = [], [], []
+    for block, tape in zip(index.blocks, tapes, strict=True):
+        dcontext = rows_of(dcontext_SRD, block.query, d).view(-1, block.queries, d)
+        dvs.append(torch.bmm(tape.kept.transpose(1, 2), dcontext).view(-1, d))
+        dprobabilities = dropped(torch.bmm(dcontext, tape.v.transpose(1, 2)), tape.mask)
+        dscores = torch._softmax_backward_data(
+            dprobabilities, tape.probabilities, -1, dprobabilities.dtype
+        )
+        dqs.append(torch.bmm(dscores, tape.k).view(-1, d))
+        dks.append(torch.bmm(dscores.transpose(1, 2), tape.q).view(-1, d))
+    trials, _, hidden = dcontext_SRD.shape
+    dq = _joined(dqs).index_select(0, index.query_back).view(-1, hidden)
+    dkv = _joined([*dks, *dvs]).index_select(0, index.kv_back).view(-1, 2 * hidden)
+    dq.index_fill_(0, index.dead_rows, 0.0)
+    dkv.index_fill_(0, index.dead_tokens, 0.0)
+    return dq.view(trials, -1, hidden), dkv.view(trials, -1, 2 * hidden)
+
+
+def _mask(masks: Masks | None, place: int, block: Block, shape: Shape) -> Tensor | None:
+    if masks is None:
+        return None
+    return masks.attention(
+        place,
+        shape.dropouts.attention,
+        block.slots_Sn,
+        shape.heads,
+        block.queries,
+        block.keys,
+        stride=shape.positions,
+    )
+
+
+def _joined(parts: list[Tensor]) -> Tensor:
+    return parts[0] if len(parts) == 1 else torch.cat(parts)
