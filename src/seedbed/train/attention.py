@@ -9,15 +9,14 @@ d feature of a head.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from seedbed.train.dropout import Masks
-from seedbed.train.families import Shape
 from seedbed.train.kernels import dropped, rows_of
-from seedbed.train.packing import Attention, Block
+from seedbed.train.packing import Attention
 
 
 @dataclass(frozen=True)
@@ -33,12 +32,14 @@ class BlockTape:
 
 
 def attend(
-    q_SRD: Tensor, kv_STK: Tensor, index: Attention, shape: Shape, masks: Masks | None, place: int
+    q_SRD: Tensor, kv_STK: Tensor, index: Attention, masks: Sequence[Tensor | None], d: int
 ) -> tuple[Tensor, list[BlockTape]]:
-    """Give the context [S, R, D]; ``q_SRD`` is already scaled, K = keys then values."""
-    d = shape.head_size
+    """Give the context [S, R, D]; ``q_SRD`` is already scaled, K = keys then values.
+
+    ``masks`` are the dropout masks of the blocks' probabilities, ``d`` the size of a head.
+    """
     contexts, tapes = [], []
-    for block in index.blocks:
+    for block, mask in zip(index.blocks, masks, strict=True):
         q = rows_of(q_SRD, block.query, d).view(-1, block.queries, d)
         k = rows_of(kv_STK, block.key, d).view(-1, block.keys, d)
         v = rows_of(kv_STK, block.value, d).view(-1, block.keys, d)
@@ -46,7 +47,6 @@ def attend(
         if block.bias is not None:
             scores += block.bias
         probabilities = torch.softmax(scores, -1)
-        mask = _mask(masks, place, block, shape)
         kept = dropped(probabilities, mask)
         contexts.append(torch.bmm(kept, v).view(-1, d))
         tapes.append(BlockTape(q, k, v, probabilities, kept, mask))
@@ -55,10 +55,9 @@ def attend(
 
 
 def attend_backward(
-    dcontext_SRD: Tensor, tapes: list[BlockTape], index: Attention, shape: Shape
+    dcontext_SRD: Tensor, tapes: list[BlockTape], index: Attention, d: int
 ) -> tuple[Tensor, Tensor]:
     """Give the gradients of the scaled queries [S, R, D] and of keys and values [S, T, 2D]."""
-    d = shape.head_size
     dqs, dks, dvs = [], [], []
     for block, tape in zip(index.blocks, tapes, strict=True):
         dcontext = rows_of(dcontext_SRD, block.query, d).view(-1, block.queries, d)
@@ -75,20 +74,6 @@ def attend_backward(
     dq.index_fill_(0, index.dead_rows, 0.0)
     dkv.index_fill_(0, index.dead_tokens, 0.0)
     return dq.view(trials, -1, hidden), dkv.view(trials, -1, 2 * hidden)
-
-
-def _mask(masks: Masks | None, place: int, block: Block, shape: Shape) -> Tensor | None:
-    if masks is None:
-        return None
-    return masks.attention(
-        place,
-        shape.dropouts.attention,
-        block.slots_Sn,
-        shape.heads,
-        block.queries,
-        block.keys,
-        stride=shape.positions,
-    )
 
 
 def _joined(parts: list[Tensor]) -> Tensor:

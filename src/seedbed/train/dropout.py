@@ -64,64 +64,51 @@ class Masks:
         signed = torch.from_numpy(halves.astype(np.uint32).view(np.int32))
         return Masks(signed.to(device), dtype)
 
-    def hidden(self, place: int, p: float, rows_SR: Tensor, features: int) -> Tensor | None:
+    def hidden(self, place: int, p: float, rows: Tensor, features: int) -> Tensor | None:
         """Give the mask [S, R, features], factor included; None where ``p`` is 0.
 
-        ``rows_SR`` numbers the rows by token: the same token, the same mask.
+        ``rows`` numbers the rows by token: the same token, the same mask.
         """
         if p == 0.0:
             return None
         half = (features + 1) // 2
-        counters = rows_SR[:, :, None] * half
-        columns = torch.arange(half, dtype=torch.int32, device=rows_SR.device)
-        shape = (*rows_SR.shape, 2, half)
-        mask = self._mask(place, p, counters, columns, shape, lanes=2)
-        mask = mask.view(*rows_SR.shape, 2 * half)
+        counters = rows[:, :, None] * half
+        mask = self._mask(place, p, counters, half, lanes=2)
+        mask = mask.view(*rows.shape, 2 * half)
         return mask if features == 2 * half else mask[..., :features].contiguous()
 
     def attention(
-        self,
-        place: int,
-        p: float,
-        slots_Sn: Tensor,
-        heads: int,
-        queries: int,
-        keys: int,
-        stride: int,
+        self, place: int, p: float, slots: Tensor, *, size: tuple[int, int, int], longest: int
     ) -> Tensor | None:
-        """Give the mask [S·n·heads, queries, keys], factor included; None where ``p`` is 0.
+        """Give the mask [S·n·H, Q, L] for ``size`` (H, Q, L), factor included.
 
-        ``slots_Sn`` are the examples' places in the batch; ``stride`` is the longest
-        sequence the model can take, so that counters do not depend on padding.
+        None where ``p`` is 0. ``slots`` [S, n] are the examples' places in the batch;
+        ``longest`` is the longest sequence the model can take: with it as the stride,
+        counters do not depend on padding.
         """
         if p == 0.0:
             return None
+        heads, queries, keys = size
         half = (heads + 1) // 2
-        device = slots_Sn.device
-        head = torch.arange(half, dtype=torch.int32, device=device)
-        query = torch.arange(queries, dtype=torch.int32, device=device)
-        rows = (slots_Sn[:, :, None] * half + head)[..., None] * stride + query
-        columns = torch.arange(keys, dtype=torch.int32, device=device)
-        shape = (*slots_Sn.shape, 2, half, queries, keys)
-        mask = self._mask(place, p, rows[..., None] * stride, columns, shape, lanes=2)
-        mask = mask.view(*slots_Sn.shape, 2 * half, queries, keys)
+        head = torch.arange(half, dtype=torch.int32, device=slots.device)
+        query = torch.arange(queries, dtype=torch.int32, device=slots.device)
+        counters = ((slots[:, :, None] * half + head)[..., None] * longest + query) * longest
+        mask = self._mask(place, p, counters[..., None], keys, lanes=2)
+        mask = mask.view(*slots.shape, 2 * half, queries, keys)
         if heads != 2 * half:
             mask = mask[:, :, :heads].contiguous()
         return mask.view(-1, queries, keys)
 
-    def _mask(
-        self,
-        place: int,
-        p: float,
-        rows: Tensor,
-        columns: Tensor,
-        shape: tuple[int, ...],
-        lanes: int,
-    ) -> Tensor:
-        """Hash rows + columns; the two halves of the hash fill axis ``lanes`` of ``shape``."""
+    def _mask(self, place: int, p: float, rows: Tensor, columns: int, *, lanes: int) -> Tensor:
+        """Hash the counters ``rows`` [..., 1] + 0..columns-1.
+
+        The two halves of each hash stand side by side in a new axis before ``lanes``.
+        """
         rate = Rate.of(p)
         key1, key2 = (key.view(-1, *[1] * (rows.dim() - 1)) for key in self.keys[place])
-        hashes = _hash(rows + key1, columns, key2)
+        column = torch.arange(columns, dtype=torch.int32, device=rows.device)
+        hashes = _hash(rows + key1, column, key2)
+        shape = (*hashes.shape[:lanes], 2, *hashes.shape[lanes:])
         bits = torch.empty(shape, dtype=torch.int32, device=rows.device)
         for lane in (0, 1):
             out = bits.select(lanes, lane)

@@ -29,7 +29,7 @@ from seedbed.train.dropout import Masks
 from seedbed.train.families import Shape
 from seedbed.train.kernels import (
     ACTIVATIONS,
-    Moments,
+    NormTape,
     Tensors,
     activation_backward,
     dropped,
@@ -40,15 +40,45 @@ from seedbed.train.kernels import (
     norm_backward,
     rows_of,
 )
-from seedbed.train.packing import Attention, Batch
+from seedbed.train.packing import Attention, Batch, Block
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One pass through the network: architecture, weights, batch, dropout masks if any."""
+
+    shape: Shape
+    w: Tensors
+    batch: Batch
+    masks: Masks | None
+
+    def hidden_mask(self, place: int, p: float, rows: Tensor) -> Tensor | None:
+        """Give the dropout mask of hidden states at ``rows`` (numbered by token)."""
+        features = self.shape.hidden if place else self.shape.embedding
+        return None if self.masks is None else self.masks.hidden(place, p, rows, features)
+
+    def attention_mask(self, place: int, block: Block) -> Tensor | None:
+        """Give the dropout mask of a block's attention probabilities."""
+        if self.masks is None:
+            return None
+        return self.masks.attention(
+            place,
+            self.shape.dropouts.attention,
+            block.slots,
+            size=(self.shape.heads, block.queries, block.keys),
+            longest=self.shape.positions,
+        )
+
+    def attention(self, layer: int) -> Attention:
+        """Say which tokens ask in ``layer``: all, but in the last layer only the first."""
+        return self.batch.last if layer == self.shape.layers - 1 else self.batch.whole
 
 
 @dataclass(frozen=True)
 class EmbeddingTape:
     """What the backward of the embeddings needs."""
 
-    total: Tensor
-    moments: Moments
+    norm: NormTape
     mask: Tensor | None
     kept: Tensor
 
@@ -62,14 +92,12 @@ class LayerTape:
     blocks: list[BlockTape]
     context: Tensor
     mask1: Tensor | None
-    sum1: Tensor
-    moments1: Moments
+    norm1: NormTape
     middle: Tensor
     up: Tensor
     active: Tensor
     mask2: Tensor | None
-    sum2: Tensor
-    moments2: Moments
+    norm2: NormTape
 
 
 @dataclass(frozen=True)
@@ -88,6 +116,7 @@ class HeadTape:
 class Tape:
     """What the backward needs of one forward pass."""
 
+    run: Pass
     embedding: EmbeddingTape
     layers: list[LayerTape]
     head: HeadTape
@@ -106,152 +135,129 @@ def forward(
     ``w`` holds the tensors of ``families.hub_names``, each [S, ...], of one floating type;
     without ``masks`` there is no dropout.
     """
-    x, embedding = _embed(shape, w, batch, masks)
+    run = Pass(shape, w, batch, masks)
+    x, embedding = _embed(run)
     layers = []
     for i in range(shape.layers):
-        x, tape = _layer(shape, w, i, x, batch, masks)
+        x, tape = _layer(run, i, x)
         layers.append(tape)
-    logits, head = _head(shape, w, x, batch, masks)
-    return logits, Tape(embedding, layers, head)
+    logits, head = _head(run, x)
+    return logits, Tape(run, embedding, layers, head)
 
 
 def logits_of(shape: Shape, w: Tensors, batch: Batch) -> Tensor:
     """Give the logits [S, B, labels] in float32 without dropout, keeping nothing."""
-    x = _embed(shape, w, batch, None)[0]
+    run = Pass(shape, w, batch, None)
+    x = _embed(run)[0]
     for i in range(shape.layers):
-        x = _layer(shape, w, i, x, batch, None)[0]
-    return _head(shape, w, x, batch, None)[0]
+        x = _layer(run, i, x)[0]
+    return _head(run, x)[0]
 
 
-def backward(
-    shape: Shape, w: Tensors, g: Tensors, batch: Batch, tape: Tape, dlogits_SBC: Tensor
-) -> None:
-    """Write the gradient of every tensor of ``w`` into ``g`` (float32, the same shapes).
+def backward(tape: Tape, dlogits_SBC: Tensor, g: Tensors) -> None:
+    """Write the gradient of every weight into ``g`` (float32 [S, ...], by the same names).
 
     ``dlogits_SBC`` is the gradient of the logits. ``g`` needs not be zero before.
     """
-    dx = _head_backward(shape, w, g, tape.head, dlogits_SBC)
-    for i in reversed(range(shape.layers)):
-        dx = _layer_backward(shape, w, g, i, batch, tape.layers[i], dx)
-    _embed_backward(shape, w, g, batch, tape.embedding, dx)
+    run = tape.run
+    dx = _head_backward(run, tape.head, dlogits_SBC, g)
+    for i in reversed(range(run.shape.layers)):
+        dx = _layer_backward(run, i, tape.layers[i], dx, g)
+    _embed_backward(run, tape.embedding, dx, g)
 
 
-def _hidden_mask(
-    masks: Masks | None, place: int, p: float, rows_SR: Tensor, features: int
-) -> Tensor | None:
-    return None if masks is None else masks.hidden(place, p, rows_SR, features)
-
-
-def _embed(
-    shape: Shape, w: Tensors, batch: Batch, masks: Masks | None
-) -> tuple[Tensor, EmbeddingTape]:
-    total = _looked_up(w["word"], batch.ids_ST)
+def _embed(run: Pass) -> tuple[Tensor, EmbeddingTape]:
+    shape, w, batch = run.shape, run.w, run.batch
+    total = _looked_up(w["word"], batch.ids)
     if shape.types:
-        total += _looked_up(w["type"], batch.types_ST)
-    total += _looked_up(w["position"], batch.positions_ST)
-    x, moments = norm(total, w, "norm0", shape.norm_eps)
-    p = shape.dropouts.embedding
-    mask = _hidden_mask(masks, 0, p, batch.whole.rows_SR, shape.embedding)
+        total += _looked_up(w["type"], batch.types)
+    total += _looked_up(w["position"], batch.positions)
+    x, tape = norm(total, w, "norm0", shape.norm_eps)
+    mask = run.hidden_mask(0, shape.dropouts.embedding, batch.whole.rows)
     kept = dropped(x, mask)
-    tape = EmbeddingTape(total, moments, mask, kept)
-    return (linear(kept, w, "project") if shape.projected else kept), tape
+    x = linear(kept, w, "project") if shape.projected else kept
+    return x, EmbeddingTape(tape, mask, kept)
 
 
-def _embed_backward(
-    shape: Shape, w: Tensors, g: Tensors, batch: Batch, tape: EmbeddingTape, dx: Tensor
-) -> None:
-    if shape.projected:
+def _embed_backward(run: Pass, tape: EmbeddingTape, dx: Tensor, g: Tensors) -> None:
+    batch = run.batch
+    if run.shape.projected:
         linear_gradients(dx, tape.kept, g, "project")
-        dx = torch.bmm(dx, w["project.weight"])
-    dtotal = norm_backward(dropped(dx, tape.mask), tape.total, tape.moments, w, g, "norm0")
-    _look_up_gradient(g["word"], batch.ids_ST, dtotal)
-    _look_up_gradient(g["position"], batch.positions_ST, dtotal)
-    if shape.types:
-        _look_up_gradient(g["type"], batch.types_ST, dtotal)
+        dx = torch.bmm(dx, run.w["project.weight"])
+    dtotal = norm_backward(dropped(dx, tape.mask), tape.norm, run.w, g, "norm0")
+    _look_up_gradient(g["word"], batch.ids, dtotal)
+    _look_up_gradient(g["position"], batch.positions, dtotal)
+    if run.shape.types:
+        _look_up_gradient(g["type"], batch.types, dtotal)
 
 
-def _layer(
-    shape: Shape, w: Tensors, i: int, x: Tensor, batch: Batch, masks: Masks | None
-) -> tuple[Tensor, LayerTape]:
-    index = _attention_of(shape, i, batch)
+def _layer(run: Pass, i: int, x: Tensor) -> tuple[Tensor, LayerTape]:
+    shape, w, index = run.shape, run.w, run.attention(i)
     asking = x
-    if index is batch.last:
-        asking = rows_of(x, batch.firsts, shape.hidden).view(batch.trials, -1, shape.hidden)
+    if index is run.batch.last:
+        asking = rows_of(x, run.batch.firsts, shape.hidden).view(len(x), -1, shape.hidden)
     q = linear(asking, w, f"{i}.q").mul_(shape.head_size**-0.5)
     kv = linear(x, w, f"{i}.kv")
-    context, blocks = attend(q, kv, index, shape, masks, 3 * i + 1)
-    mixed = linear(context, w, f"{i}.mix")
-    p = shape.dropouts.attention_output
-    mask1 = _hidden_mask(masks, 3 * i + 2, p, index.rows_SR, shape.hidden)
-    sum1 = dropped_sum(asking, mixed, mask1)
-    middle, moments1 = norm(sum1, w, f"{i}.norm1", shape.norm_eps)
+    masks = [run.attention_mask(3 * i + 1, block) for block in index.blocks]
+    context, blocks = attend(q, kv, index, masks, shape.head_size)
+    mask1 = run.hidden_mask(3 * i + 2, shape.dropouts.attention_output, index.rows)
+    sum1 = dropped_sum(asking, linear(context, w, f"{i}.mix"), mask1)
+    middle, norm1 = norm(sum1, w, f"{i}.norm1", shape.norm_eps)
     up = linear(middle, w, f"{i}.up")
     active = ACTIVATIONS["gelu"](up)
-    down = linear(active, w, f"{i}.down")
-    p = shape.dropouts.feed_forward
-    mask2 = _hidden_mask(masks, 3 * i + 3, p, index.rows_SR, shape.hidden)
-    sum2 = dropped_sum(middle, down, mask2)
-    y, moments2 = norm(sum2, w, f"{i}.norm2", shape.norm_eps)
-    tape = LayerTape(
-        x, asking, blocks, context, mask1, sum1, moments1, middle, up, active, mask2, sum2, moments2
-    )
+    mask2 = run.hidden_mask(3 * i + 3, shape.dropouts.feed_forward, index.rows)
+    sum2 = dropped_sum(middle, linear(active, w, f"{i}.down"), mask2)
+    y, norm2 = norm(sum2, w, f"{i}.norm2", shape.norm_eps)
+    tape = LayerTape(x, asking, blocks, context, mask1, norm1, middle, up, active, mask2, norm2)
     return y, tape
 
 
-def _layer_backward(
-    shape: Shape, w: Tensors, g: Tensors, i: int, batch: Batch, tape: LayerTape, dy: Tensor
-) -> Tensor:
-    index = _attention_of(shape, i, batch)
-    dsum2 = norm_backward(dy, tape.sum2, tape.moments2, w, g, f"{i}.norm2")
+def _layer_backward(run: Pass, i: int, tape: LayerTape, dy: Tensor, g: Tensors) -> Tensor:
+    shape, w, index = run.shape, run.w, run.attention(i)
+    dsum2 = norm_backward(dy, tape.norm2, w, g, f"{i}.norm2")
     ddown = dropped(dsum2, tape.mask2)
     linear_gradients(ddown, tape.active, g, f"{i}.down")
     dactive = torch.bmm(ddown, w[f"{i}.down.weight"])
     dup = activation_backward("gelu", dactive, tape.up, tape.active)
     linear_gradients(dup, tape.middle, g, f"{i}.up")
     dmiddle = dsum2.baddbmm_(dup, w[f"{i}.up.weight"])
-    dsum1 = norm_backward(dmiddle, tape.sum1, tape.moments1, w, g, f"{i}.norm1")
+    dsum1 = norm_backward(dmiddle, tape.norm1, w, g, f"{i}.norm1")
     dmixed = dropped(dsum1, tape.mask1)
     linear_gradients(dmixed, tape.context, g, f"{i}.mix")
     dcontext = torch.bmm(dmixed, w[f"{i}.mix.weight"])
-    dq, dkv = attend_backward(dcontext, tape.blocks, index, shape)
+    dq, dkv = attend_backward(dcontext, tape.blocks, index, shape.head_size)
     dq.mul_(shape.head_size**-0.5)
     linear_gradients(dq, tape.asking, g, f"{i}.q")
     linear_gradients(dkv, tape.x, g, f"{i}.kv")
     dasking = dsum1.baddbmm_(dq, w[f"{i}.q.weight"])
-    if index is batch.whole:
+    if index is run.batch.whole:
         return dasking.baddbmm_(dkv, w[f"{i}.kv.weight"])
     dx = torch.bmm(dkv, w[f"{i}.kv.weight"])
-    dx.view(-1, shape.hidden).index_add_(0, batch.firsts, dasking.view(-1, shape.hidden))
+    dx.view(-1, shape.hidden).index_add_(0, run.batch.firsts, dasking.view(-1, shape.hidden))
     return dx
 
 
-def _attention_of(shape: Shape, i: int, batch: Batch) -> Attention:
-    return batch.last if i == shape.layers - 1 else batch.whole
-
-
-def _head(
-    shape: Shape, w: Tensors, x: Tensor, batch: Batch, masks: Masks | None
-) -> tuple[Tensor, HeadTape]:
-    rows_SB, place = batch.last.rows_SR, 3 * shape.layers + 1
-    mask_input = _hidden_mask(masks, place, shape.dropouts.head_input, rows_SB, shape.hidden)
+def _head(run: Pass, x: Tensor) -> tuple[Tensor, HeadTape]:
+    shape, w, rows = run.shape, run.w, run.batch.last.rows
+    place = 3 * shape.layers + 1
+    mask_input = run.hidden_mask(place, shape.dropouts.head_input, rows)
     kept_input = dropped(x, mask_input)
     dense = linear(kept_input, w, "dense")
     active = ACTIVATIONS[shape.head_activation](dense)
-    mask = _hidden_mask(masks, place + 1, shape.dropouts.head, rows_SB, shape.hidden)
+    mask = run.hidden_mask(place + 1, shape.dropouts.head, rows)
     kept = dropped(active, mask)
     logits = linear(kept, w, "out").float()
     return logits, HeadTape(mask_input, kept_input, dense, active, mask, kept)
 
 
-def _head_backward(
-    shape: Shape, w: Tensors, g: Tensors, tape: HeadTape, dlogits_SBC: Tensor
-) -> Tensor:
+def _head_backward(run: Pass, tape: HeadTape, dlogits_SBC: Tensor, g: Tensors) -> Tensor:
     dlogits = dlogits_SBC.to(tape.kept.dtype)
     linear_gradients(dlogits, tape.kept, g, "out")
-    dactive = dropped(torch.bmm(dlogits, w["out.weight"]), tape.mask)
-    ddense = activation_backward(shape.head_activation, dactive, tape.dense, tape.active)
+    dactive = dropped(torch.bmm(dlogits, run.w["out.weight"]), tape.mask)
+    kind = run.shape.head_activation
+    ddense = activation_backward(kind, dactive, tape.dense, tape.active)
     linear_gradients(ddense, tape.kept_input, g, "dense")
-    return dropped(torch.bmm(ddense, w["dense.weight"]), tape.mask_input)
+    return dropped(torch.bmm(ddense, run.w["dense.weight"]), tape.mask_input)
 
 
 def _flat_index(index_ST: Tensor, rows: int) -> Tensor:

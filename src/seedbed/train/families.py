@@ -90,16 +90,16 @@ def supported(config: Any) -> str | None:
 
 def shape_of(config: Any) -> Shape:
     """Read the shape of a classifier from its configuration; ``supported`` must hold."""
-    common = dict(
-        family=config.model_type,
-        layers=config.num_hidden_layers,
-        hidden=config.hidden_size,
-        heads=config.num_attention_heads,
-        vocabulary=config.vocab_size,
-        positions=config.max_position_embeddings,
-        labels=config.num_labels,
-        padding=config.pad_token_id,
-    )
+    common = {
+        "family": config.model_type,
+        "layers": config.num_hidden_layers,
+        "hidden": config.hidden_size,
+        "heads": config.num_attention_heads,
+        "vocabulary": config.vocab_size,
+        "positions": config.max_position_embeddings,
+        "labels": config.num_labels,
+        "padding": config.pad_token_id,
+    }
     if config.model_type == "distilbert":
         return Shape(
             **common,

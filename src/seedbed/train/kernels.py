@@ -8,6 +8,7 @@ one flat buffer.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -15,7 +16,15 @@ from torch import Tensor
 from seedbed.train.families import Activation
 
 Tensors = Mapping[str, Tensor]
-Moments = tuple[Tensor, Tensor]
+
+
+@dataclass(frozen=True)
+class NormTape:
+    """What the backward of a norm needs: its input, means and inverse deviations."""
+
+    x: Tensor
+    mean: Tensor
+    rstd: Tensor
 
 
 def linear(x: Tensor, w: Tensors, name: str) -> Tensor:
@@ -34,32 +43,31 @@ def linear_gradients(dy: Tensor, x: Tensor, g: Tensors, name: str) -> None:
     torch.sum(dy, dim=1, dtype=bias.dtype, out=bias)
 
 
-def norm(x: Tensor, w: Tensors, name: str, eps: float) -> tuple[Tensor, Moments]:
-    """Normalise the last axis; also gives mean and inverse deviation for the backward."""
+def norm(x: Tensor, w: Tensors, name: str, eps: float) -> tuple[Tensor, NormTape]:
+    """Normalise the last axis: [S, R, D] to the same."""
     weight, bias = w[name + ".weight"], w[name + ".bias"]
     size = [x.shape[-1]]
     if len(weight) == 1:
         y, mean, rstd = torch.native_layer_norm(x, size, weight[0], bias[0], eps)
-        return y, (mean, rstd)
+        return y, NormTape(x, mean, rstd)
     y, mean, rstd = torch.native_layer_norm(x, size, None, None, eps)
-    return torch.addcmul(bias[:, None], y, weight[:, None]), (mean, rstd)
+    return torch.addcmul(bias[:, None], y, weight[:, None]), NormTape(x, mean, rstd)
 
 
-def norm_backward(
-    dy: Tensor, x: Tensor, moments: Moments, w: Tensors, g: Tensors, name: str
-) -> Tensor:
+def norm_backward(dy: Tensor, tape: NormTape, w: Tensors, g: Tensors, name: str) -> Tensor:
     """Give the gradient of the norm's input; its weight's and bias's go into ``g``."""
     weight, bias = w[name + ".weight"], w[name + ".bias"]
-    size = [x.shape[-1]]
+    x, size = tape.x, [tape.x.shape[-1]]
     backward = torch.ops.aten.native_layer_norm_backward
     if len(weight) == 1:
-        dx, dw, db = backward(dy, x, size, *moments, weight[0], bias[0], [True, True, True])
+        affine = (weight[0], bias[0], [True, True, True])
+        dx, dw, db = backward(dy, x, size, tape.mean, tape.rstd, *affine)
         g[name + ".weight"][0].copy_(dw)
         g[name + ".bias"][0].copy_(db)
     else:
-        scaled = dy * weight[:, None]
-        dx = backward(scaled, x, size, *moments, None, None, [True, False, False])[0]
-        normal = ((x - moments[0]) * moments[1]).to(dy.dtype)
+        scaled, alone = dy * weight[:, None], (None, None, [True, False, False])
+        dx = backward(scaled, x, size, tape.mean, tape.rstd, *alone)[0]
+        normal = (x - tape.mean) * tape.rstd
         g[name + ".weight"].copy_((dy * normal).sum(1))
         g[name + ".bias"].copy_(dy.sum(1))
     return dx  # type: ignore[no-any-return]

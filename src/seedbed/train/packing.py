@@ -45,10 +45,10 @@ class Block:
 
     Indices point into rows of one head: ``query`` [S·n·H·Q], ``key`` and ``value``
     [S·n·H·L]. ``bias`` [S·n·H, 1, L] is 0, or -inf where a place is padding; None where
-    nothing is. ``slots_Sn`` (int32) are the examples' places in the batch.
+    nothing is. ``slots`` (int32) are the examples' places in the batch.
     """
 
-    slots_Sn: Tensor
+    slots: Tensor
     queries: int
     keys: int
     query: Tensor
@@ -61,13 +61,13 @@ class Block:
 class Attention:
     """How packed rows become blocks and come back.
 
-    ``rows_SR`` (int32) are the tokens that ask; ``query_back`` [S·R·H] and ``kv_back``
+    ``rows`` (int32) are the tokens that ask; ``query_back`` [S·R·H] and ``kv_back``
     [S·T·2·H] say where each packed head row stands in the joined blocks; ``dead_rows``
     and ``dead_tokens`` are flat indices of dummies, whose gradients are set to zero.
     """
 
     blocks: tuple[Block, ...]
-    rows_SR: Tensor
+    rows: Tensor
     query_back: Tensor
     kv_back: Tensor
     dead_rows: Tensor
@@ -85,9 +85,9 @@ class Batch:
     trials: int
     examples: int
     tokens: int
-    ids_ST: Tensor
-    positions_ST: Tensor
-    types_ST: Tensor
+    ids: Tensor
+    positions: Tensor
+    types: Tensor
     firsts: Tensor
     whole: Attention
     last: Attention
@@ -115,9 +115,9 @@ def pack(batches: Sequence[Sequence[Example]], shape: Shape, device: torch.devic
         trials=len(batches),
         examples=lengths_SB.shape[1],
         tokens=tokens,
-        ids_ST=joined("ids"),
-        positions_ST=joined("positions"),
-        types_ST=joined("types"),
+        ids=joined("ids"),
+        positions=joined("positions"),
+        types=joined("types"),
         firsts=firsts,
         whole=place.attention(first_only=False),
         last=place.attention(first_only=True),
@@ -151,16 +151,16 @@ class _Places:
     """Where examples stand in the packed rows; makes the index tensors."""
 
     shape: Shape
-    lengths_SB: Ints
-    flat_SB: Ints
-    order_SB: Ints
+    lengths: Ints
+    firsts: Ints
+    order: Ints
     groups: list[tuple[int, int]]
     tokens: int
     device: torch.device
 
     def attention(self, *, first_only: bool) -> Attention:
         """Index tensors for all tokens as queries, or for each example's first alone."""
-        trials, examples = self.lengths_SB.shape
+        trials, examples = self.lengths.shape
         rows = examples if first_only else self.tokens
         heads = np.arange(self.shape.heads)
         query_back = np.zeros((trials * rows, len(heads)), dtype=np.int64)
@@ -187,13 +187,13 @@ class _Places:
             queries_before += query_rows.size
             keys_before += key_rows.size
             blocks.append(self._block(slots, query_rows, key_rows, valid))
-        row_SR = self.flat_SB - self.tokens * np.arange(trials)[:, None]
+        row_SR = self.firsts - self.tokens * np.arange(trials)[:, None]
         if not first_only:
             row_SR = np.broadcast_to(np.arange(self.tokens), (trials, self.tokens)).copy()
         dead = self._dead()
         return Attention(
             blocks=tuple(blocks),
-            rows_SR=self._tensor(row_SR.astype(np.int32)),
+            rows=self._tensor(row_SR.astype(np.int32)),
             query_back=self._tensor(query_back.reshape(-1)),
             kv_back=self._tensor(kv_back.reshape(-1)),
             dead_rows=self._tensor(dead[:0] if first_only else dead),
@@ -201,14 +201,14 @@ class _Places:
         )
 
     def _length(self, start: int, end: int) -> int:
-        longest = int(np.take_along_axis(self.lengths_SB, self.order_SB, 1)[:, start:end].max())
+        longest = int(np.take_along_axis(self.lengths, self.order, 1)[:, start:end].max())
         return -(-longest // _ROUND) * _ROUND
 
     def _tokens(self, start: int, end: int) -> tuple[Ints, Ints, npt.NDArray[np.bool_]]:
         """Slots [S, n], flat token of each place [S, n, L] (a dummy where padded), validity."""
-        slots = self.order_SB[:, start:end]
-        lengths = np.take_along_axis(self.lengths_SB, slots, 1)[..., None]
-        firsts = np.take_along_axis(self.flat_SB, slots, 1)[..., None]
+        slots = self.order[:, start:end]
+        lengths = np.take_along_axis(self.lengths, slots, 1)[..., None]
+        firsts = np.take_along_axis(self.firsts, slots, 1)[..., None]
         place = np.arange(self._length(start, end))
         valid = place < lengths
         dummy = self.tokens * np.arange(1, len(slots) + 1)[:, None, None] - 1
@@ -220,7 +220,7 @@ class _Places:
         bias = np.where(valid, 0.0, -np.inf).astype(np.float32)
         bias = np.repeat(bias.reshape(-1, 1, bias.shape[-1]), self.shape.heads, axis=0)
         return Block(
-            slots_Sn=self._tensor(slots.astype(np.int32)),
+            slots=self._tensor(slots.astype(np.int32)),
             queries=query_rows.shape[-1],
             keys=key_rows.shape[-1],
             query=self._tensor(query_rows.reshape(-1)),
@@ -231,7 +231,7 @@ class _Places:
 
     def _dead(self) -> Ints:
         """Flat indices of the dummy tokens at each trial's end."""
-        used = self.lengths_SB.sum(axis=1)
+        used = self.lengths.sum(axis=1)
         spans = [np.arange(s * self.tokens + n, (s + 1) * self.tokens) for s, n in enumerate(used)]
         return np.concatenate(spans)
 
