@@ -260,20 +260,12 @@ def _head_backward(run: Pass, tape: HeadTape, dlogits_SBC: Tensor, g: Tensors) -
     return dropped(torch.bmm(ddense, run.w["dense.weight"]), tape.mask_input)
 
 
-def _flat_index(index_ST: Tensor, rows: int) -> Tensor:
-    """Number the rows of all trials' tables in one sequence."""
-    if len(index_ST) == 1:
-        return index_ST.reshape(-1)
-    offsets = torch.arange(len(index_ST), device=index_ST.device) * rows
-    return (index_ST + offsets[:, None]).view(-1)
-
-
 def _looked_up(table_SVE: Tensor, index_ST: Tensor) -> Tensor:
-    index = _flat_index(index_ST, table_SVE.shape[1])
-    return rows_of(table_SVE, index, table_SVE.shape[2]).view(*index_ST.shape, -1)
+    trials = zip(table_SVE, index_ST, strict=True)
+    rows = [table.index_select(0, index) for table, index in trials]
+    return rows[0][None] if len(rows) == 1 else torch.stack(rows)
 
 
 def _look_up_gradient(g_SVE: Tensor, index_ST: Tensor, drows_STE: Tensor) -> None:
-    index = _flat_index(index_ST, g_SVE.shape[1])
-    drows = drows_STE.reshape(-1, drows_STE.shape[-1]).to(g_SVE.dtype)
-    g_SVE.zero_().view(-1, g_SVE.shape[-1]).index_add_(0, index, drows)
+    for gradient, index, drows in zip(g_SVE, index_ST, drows_STE, strict=True):
+        gradient.zero_().index_add_(0, index, drows.to(gradient.dtype))
