@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from train.small import small_job, small_model
 
 from seedbed.core.curves import Evaluation
 from seedbed.core.seeds import Seeds
@@ -21,6 +20,7 @@ from seedbed.train.batches import batch_ids
 from seedbed.train.choose import build
 from seedbed.train.job import Job
 from seedbed.train.pretrained import untouched_generators
+from train.small import small_job, small_model
 
 SEEDS = Seeds(init=1, order=1, dropout=11)
 OTHERS = (Seeds(2, 1, 12), Seeds(1, 2, 13), Seeds(3, 3, 14))
