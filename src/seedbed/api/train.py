@@ -51,8 +51,9 @@ def train(
     """Train the study in ``folder`` from where it stands, and write ``best/``.
 
     ``observer`` hears of every evaluation; ``on_estimate`` of what the study will take,
-    before the first step. Raises BusyError where another process trains it, InterruptedStudyError on Ctrl-C or
-    SIGTERM (the study can be resumed), StorageError where the disk is full.
+    before the first step. Raises BusyError where another process trains it,
+    InterruptedStudyError on Ctrl-C or SIGTERM (the study can be resumed), StorageError
+    where the disk is full.
     """
     layout = Layout(Path(folder))
     with writing(layout), _stop_signals() as stop:

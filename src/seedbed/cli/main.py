@@ -43,7 +43,7 @@ def _options(
 
 
 @app.command()
-def run(
+def run(  # noqa: PLR0917 (typer reads the options off the signature)
     study: Annotated[
         Path | None, typer.Argument(metavar="[STUDY.toml]", help="A study file.")
     ] = None,
