@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from seedbed.core.errors import InputError, nearest
-from seedbed.tasks.table import Table
+from seedbed.core.errors import InputError
+from seedbed.tasks.table import Table, some_of
 
 LABELS = ("label", "labels", "class", "target", "quality", "category", "gold_label", "y")
 PAIRS = (
@@ -52,7 +52,7 @@ def find_columns(
                 f"the column named by {key} is missing",
                 where=str(table.path),
                 given=name,
-                allowed=nearest(name, [column for column in table.columns if column]),
+                allowed=some_of(name, table.columns),
             )
     if text_pair is not None and text is None:
         raise InputError(

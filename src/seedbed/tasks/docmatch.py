@@ -35,8 +35,10 @@ LABEL_NAMES = ("other", "match")
 
 # Not code of the library itself, or shipped apart by some distributions of Python.
 _EXCLUDED = frozenset(
-    ("test", "tests", "idlelib", "lib2to3", "distutils", "ensurepip", "tkinter", "turtle")
-    + ("turtledemo", "pydoc_data", "antigravity", "this", "site-packages", "__pycache__")
+    {
+        *("test", "tests", "idlelib", "lib2to3", "distutils", "ensurepip", "tkinter", "turtle"),
+        *("turtledemo", "pydoc_data", "antigravity", "this", "site-packages", "__pycache__"),
+    }
 )
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s")
@@ -99,6 +101,8 @@ def functions(root: Path) -> Iterator[Function]:
 
 def _sources(root: Path) -> Iterator[Path]:
     """Yield the library's source files; not those of packages installed beside it."""
+    if not root.is_dir():  # a library inside an archive
+        return
     for top in sorted(root.iterdir()):
         if top.stem in sys.stdlib_module_names and top.stem not in _EXCLUDED:
             if top.is_dir():
@@ -196,27 +200,26 @@ def families(found: list[Function]) -> list[list[Function]]:
 def _rows(members: list[Function]) -> list[tuple[str, str, int]]:
     """Make one row of each function, in the fixed random order.
 
-    In each module every other function keeps its own sentence; the ones between take the
-    next function's that fits neither their name nor repeats their own sentence. Modules
-    with no such sentence give no rows, so that a split is about half right.
+    Every other function keeps its own sentence; those between take the next sentence of
+    their module that no function of their name has. A function without such a sentence
+    gives no row, so that neither label is the likelier one anywhere.
     """
     modules: dict[str, list[Function]] = defaultdict(list)
     for function in members:
         modules[function.module].append(function)
-    rows = []
-    odd = 0
+    own_sentences: dict[str, set[str]] = defaultdict(set)
+    for function in members:
+        own_sentences[function.words].add(function.sentence.lower())
+    rows: list[tuple[tuple[int, str, str], tuple[str, str, int]]] = []
     for _, module in sorted(modules.items()):
-        true_sentences: dict[str, set[str]] = defaultdict(set)
-        for function in module:
-            true_sentences[function.words].add(function.sentence.lower())
         for place, function in enumerate(module):
-            later = module[place + 1 :] + module[:place]
-            wrong = [f for f in later if f.sentence.lower() not in true_sentences[function.words]]
-            if not wrong:
+            own = own_sentences[function.words]
+            later = (*module[place + 1 :], *module[:place])
+            wrong = next((f.sentence for f in later if f.sentence.lower() not in own), None)
+            if wrong is None:
                 continue
-            label = odd % 2
-            odd += 1
-            sentence = function.sentence if label else wrong[0].sentence
+            label = len(rows) % 2
+            sentence = function.sentence if label else wrong
             rows.append((function.key, (function.words, sentence, label)))
     return [row for _, row in sorted(rows)]
 

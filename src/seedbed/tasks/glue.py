@@ -15,7 +15,7 @@ from typing import Any
 from seedbed.core.errors import InputError, clipped
 from seedbed.tasks.columns import Columns
 from seedbed.tasks.splits import numbered, take_rows
-from seedbed.tasks.table import read_plain
+from seedbed.tasks.table import is_file, read_plain
 from seedbed.tasks.task import Split, Task
 
 HUB_NAME = "nyu-mll/glue"
@@ -76,8 +76,8 @@ LAYOUTS: Mapping[str, Layout] = MappingProxyType(
 def read_folder(name: str, data: Path) -> Task:
     """Read the GLUE task ``name`` from its folder, or from the folder that holds it."""
     layout = LAYOUTS[name]
-    folder = next((f for f in (data, data / layout.folder) if (f / "train.tsv").is_file()), None)
-    if folder is None or not (folder / "dev.tsv").is_file():
+    folder = next((f for f in (data, data / layout.folder) if is_file(f / "train.tsv")), None)
+    if folder is None or not is_file(folder / "dev.tsv"):
         raise InputError(
             f"no GLUE files of the task {name!r}",
             where="data",

@@ -43,20 +43,20 @@ def load_task(
     """
     key = _ALIASES.get(name.lower(), name.lower())
     if key in BUILT_IN:
-        given = {"train": train, "validation": validation, "test": test}
-        given |= {"text": text, "text_pair": text_pair, "label": label}  # type: ignore[dict-item]
-        _refuse(key, [option for option, value in given.items() if value is not None])
+        files = {"train": train, "validation": validation, "test": test}
+        names = {"text": text, "text_pair": text_pair, "label": label}
+        _refuse(key, [k for k, v in (files | names).items() if v is not None])
         task = _built_in(key, data)
         if key == "docmatch" and train_samples is None:
             train_samples = min(docmatch.TRAIN_DEFAULT, len(task.train))
     else:
-        files = _files(name, data, train, validation, test)
-        task = _from_files(name, files, text=text, text_pair=text_pair, label=label)
+        own = _files(name, data, train, validation, test)
+        task = _from_files(name, own, text=text, text_pair=text_pair, label=label)
     if train_samples is not None:
         task = replace(task, train=sample(task.train, train_samples, where="[task] train_samples"))
     check_classes(task.train, task.label_names, where=f"training rows of {name!r}")
     check_classes(task.validation, task.label_names, where=f"validation rows of {name!r}")
-    chosen = check_metric(metric or task.metric, task.classes, where="metric")
+    chosen = check_metric(metric or task.metric, task.classes, where="[evaluation] metric")
     return replace(task, metric=chosen)
 
 

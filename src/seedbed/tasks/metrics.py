@@ -7,6 +7,7 @@ warning). The definitions are scikit-learn's; the tests compare the two.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -93,7 +94,7 @@ def _matthews(confusion_CC: Confusion) -> float:
     of_predicted = rows**2 - sum(p * p for p in predicted_C)
     if not of_true or not of_predicted:
         return 0.0
-    return float(covariance / (float(of_true) ** 0.5 * float(of_predicted) ** 0.5))
+    return max(-1.0, min(1.0, covariance / math.sqrt(of_true * of_predicted)))
 
 
 METRICS: Mapping[str, Metric] = MappingProxyType(

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from seedbed.core.errors import InputError, nearest
+from seedbed.core.errors import InputError
 from seedbed.tasks.columns import Columns
-from seedbed.tasks.table import Table, fail
+from seedbed.tasks.table import Table, encodable, fail, some_of
 from seedbed.tasks.task import Split
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)
@@ -46,16 +46,13 @@ def _texts(table: Table, name: str) -> tuple[str, ...]:
             fail(table.path, line, f"{name!r} is not text", given=cell, allowed="a string")
         if not cell.strip():
             fail(table.path, line, f"the text {name!r} is empty", allowed="text in every row")
-        if not cell.isascii():
-            _encodable(table, line, name, cell)
+        _check_unicode(table, line, name, cell)
         texts.append(cell)
     return tuple(texts)
 
 
-def _encodable(table: Table, line: int, name: str, cell: str) -> None:
-    try:
-        cell.encode()
-    except UnicodeEncodeError:
+def _check_unicode(table: Table, line: int, name: str, cell: str) -> None:
+    if not encodable(cell):
         fail(table.path, line, f"half a surrogate pair in {name!r}", given=cell, allowed="Unicode")
 
 
@@ -69,7 +66,7 @@ def _label(table: Table, line: int, name: str, cell: Any) -> str:
         fail(table.path, line, f"{name!r} is no label", given=cell, allowed="a string or integer")
     if not cell.strip():
         fail(table.path, line, f"the label {name!r} is empty", allowed="a label in every row")
-    _encodable(table, line, name, cell)
+    _check_unicode(table, line, name, cell)
     return cell.strip()
 
 
@@ -95,7 +92,7 @@ def numbered(rows: Rows, names: Sequence[str]) -> Split:
     for line, label in rows.labels:
         key = str(int(label)) if whole and _INTEGER.fullmatch(label) else label
         if key not in place:
-            allowed = nearest(label, names)
+            allowed = some_of(label, names)
             fail(rows.table.path, line, "a label that training lacks", given=label, allowed=allowed)
         numbers.append(place[key])
     return Split(first=rows.first, second=rows.second, labels=tuple(numbers))

@@ -7,8 +7,9 @@ file that is no table at all is refused without reading it whole.
 from __future__ import annotations
 
 import csv
+import difflib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -43,7 +44,7 @@ class Table:
                 "no such column",
                 where=str(self.path),
                 given=name,
-                allowed=nearest(name, [column for column in self.columns if column]),
+                allowed=some_of(name, self.columns),
             )
         place = self.columns.index(name)
         cells = [(line, row[place]) for line, row in self.rows]
@@ -53,12 +54,38 @@ class Table:
         return cells
 
 
+def encodable(text: str) -> bool:
+    """Whether ``text`` is whole Unicode; JSON's escapes can name half a surrogate pair."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def fail(
     path: Path, line: int | None, problem: str, *, given: object = None, allowed: str | None = None
 ) -> NoReturn:
     """Raise an InputError that names the file and, unless None, the line (from 1)."""
     where = str(path) if line is None else f"{path}, line {line}"
     raise InputError(problem, where=where, given=given, allowed=allowed)
+
+
+def some_of(word: str, valid: Iterable[str]) -> str:
+    """List the ``valid`` words and the one nearest to ``word``; of very many, a few near ones."""
+    words = [clipped(name, 60) for name in valid if name]
+    if len(words) <= 40:
+        return nearest(word, words)
+    near = difflib.get_close_matches(word, words, n=5, cutoff=0.0)
+    return f"one of {len(words)}, such as {', '.join(near)}"
+
+
+def is_file(path: Path) -> bool:
+    """Whether ``path`` is a file; False too where the system cannot even look."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def read_table(path: Path, columns: tuple[str, ...] | None = None) -> Table:
@@ -102,6 +129,8 @@ def _header(path: Path, line: int, cells: tuple[Any, ...]) -> tuple[str, ...]:
     columns = tuple(str(cell).strip() for cell in cells)
     seen: set[str] = set()
     for column in columns:
+        if not encodable(column):
+            fail(path, line, "half a surrogate pair in a column's name", given=column)
         if column in seen:
             fail(path, line, "two columns of the same name", given=column, allowed="distinct names")
         seen.add(column)
@@ -126,11 +155,11 @@ def _wrong_width(
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
     """Yield (number, text) of every line, with its end, decoded strictly as UTF-8."""
-    if not path.exists():
-        fail(path, None, "no such file")
-    if not path.is_file():
-        fail(path, None, "not a file")
     try:
+        if not path.exists():
+            fail(path, None, "no such file")
+        if not path.is_file():
+            fail(path, None, "not a file")
         with path.open("rb") as file:
             number = 0
             while data := file.readline(LINE_LIMIT + 1):
@@ -201,7 +230,8 @@ def _csv_rows(path: Path) -> Iterator[Row]:
         except csv.Error as error:
             if quotes % 2 or "delimiter expected" in str(error) or "expected after" in str(error):
                 fail(path, start, f"{unbalanced} ({error})", allowed=allowed)
-            fail(path, start, f"not csv: {error}", allowed="RFC 4180, fields under 128 KiB")
+            reason = str(error).partition(" - ")[0]
+            fail(path, start, f"not csv: {reason}", allowed="RFC 4180, fields under 128 KiB")
         if quotes % 2:
             fail(path, start, unbalanced, given=",".join(cells), allowed=allowed)
         if cells:
