@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import subprocess
 import sys
+import sysconfig
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,15 +16,34 @@ from hypothesis import strategies as st
 
 from seedbed.core.errors import InputError
 from seedbed.tasks import docmatch as docmatch_module
-from seedbed.tasks.docmatch import Function, families, first_sentence, functions, in_words, pairs
+from seedbed.tasks.docmatch import (
+    Function,
+    families,
+    first_sentence,
+    functions,
+    in_words,
+    is_prose,
+    pairs,
+)
 from seedbed.tasks.load import load_task
 from seedbed.tasks.metrics import majority_score
 from seedbed.tasks.task import Split, Task
 
 
 @pytest.fixture(scope="module")
-def task() -> Task:
-    return docmatch_module.docmatch()
+def library() -> list[Function]:
+    """The functions of this Python's library; reading them takes seconds, so once."""
+    return list(functions(Path(sysconfig.get_path("stdlib"))))
+
+
+@pytest.fixture(scope="module")
+def task(library: list[Function]) -> Iterator[Task]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(docmatch_module, "functions", lambda _: iter(library))
+        docmatch_module.docmatch.cache_clear()
+        made = docmatch_module.docmatch()
+    yield made
+    docmatch_module.docmatch.cache_clear()
 
 
 def seen(split: Split) -> tuple[set[str], set[str]]:
@@ -47,14 +69,11 @@ def test_no_name_or_sentence_in_two_splits(task: Task) -> None:
             assert not sentences & other_sentences
 
 
-def test_rows_say_the_truth(task: Task) -> None:
+def test_rows_say_the_truth(task: Task, library: list[Function]) -> None:
     """Against the library itself, asked without the code that makes rows."""
-    import textwrap
-
-    found = functions(Path(textwrap.__file__).parent)
     by_name: dict[str, set[tuple[str, str]]] = {}
     modules: dict[str, set[str]] = {}
-    for function in found:
+    for function in library:
         by_name.setdefault(function.words, set()).add((function.module, function.sentence))
         modules.setdefault(function.sentence, set()).add(function.module)
     for split in (task.train, task.validation):
@@ -63,6 +82,24 @@ def test_rows_say_the_truth(task: Task) -> None:
             own = by_name[name]
             assert label == (sentence in {s for _, s in own})
             assert {module for module, _ in own} & modules[sentence]
+
+
+def test_found_functions_are_those_that_python_shows(library: list[Function]) -> None:
+    """Against the imported modules and their documentation as Python itself gives it."""
+    import json.decoder
+    import textwrap
+
+    for module in (json, json.decoder, textwrap):
+        for function in library:
+            if function.module in {module.__name__, f"{module.__name__}.__init__"}:
+                shown = module
+                for name in function.place.split("."):
+                    shown = getattr(shown, name)
+                doc = " ".join((inspect.getdoc(shown) or "").split())
+                assert doc.startswith(function.sentence)
+    places = {(f.module, f.place) for f in library}
+    assert {("textwrap", "dedent"), ("json.__init__", "dumps")} <= places
+    assert ("json.decoder", "JSONDecoder.raw_decode") in places
 
 
 def test_loading_takes_the_fixed_first_rows(task: Task) -> None:
@@ -137,8 +174,22 @@ def test_first_sentences() -> None:
     assert first_sentence("Version 1.5 of it") == "Version 1.5 of it"
 
 
+@pytest.mark.parametrize(
+    ("sentence", "prose"),
+    [
+        ("Read it all.", True),
+        ("Read it.", False),
+        ("wrap(text : string) -> [string]", False),
+        (">>> wrap('a b c') == 1", False),
+        ("word " * 41, False),
+    ],
+)
+def test_prose(sentence: str, prose: bool) -> None:
+    assert is_prose(sentence) is prose
+
+
 @st.composite
-def library(draw: st.DrawFn) -> list[Function]:
+def small_libraries(draw: st.DrawFn) -> list[Function]:
     """Few names, sentences and modules, so that they are often shared."""
     size = draw(st.integers(0, 40))
     letter = st.integers(0, 20).map(lambda k: f"w{k}")
@@ -148,7 +199,7 @@ def library(draw: st.DrawFn) -> list[Function]:
     ]
 
 
-@given(library(), st.randoms(use_true_random=False))
+@given(small_libraries(), st.randoms(use_true_random=False))
 def test_laws_of_any_library(found: list[Function], random: object) -> None:
     groups = families(found)
     shared = [({f.words for f in g}, {f.sentence for f in g}) for g in groups]

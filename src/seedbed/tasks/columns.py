@@ -69,7 +69,8 @@ def find_columns(
             given=", ".join(named),
             allowed="a column of its own for each of text, text_pair and label",
         )
-    label = label or _guess_label(table, {name for name in (text, text_pair) if name})
+    if label is None:
+        label = _guess_label(table, {name for name in (text, text_pair) if name})
     if text is None:
         text, text_pair = _guess_texts(table, label)
     return Columns(text, text_pair, label)

@@ -138,8 +138,10 @@ def first_sentence(docstring: str) -> str:
 
 
 def is_prose(sentence: str) -> bool:
-    """Whether it says something: three words or more, not too long, and no example code."""
-    return len(sentence.split()) >= 3 and len(sentence) <= 200 and ">>>" not in sentence
+    """Whether it says something: three words or more, not too long, no code, no signature."""
+    words = sentence.split()
+    code = ">>>" in sentence or (words and "(" in words[0])
+    return len(words) >= 3 and len(sentence) <= 200 and not code
 
 
 def pairs(found: list[Function], *, held: int) -> dict[str, Split]:

@@ -56,7 +56,8 @@ def load_task(
         task = replace(task, train=sample(task.train, train_samples, where="[task] train_samples"))
     check_classes(task.train, task.label_names, where=f"training rows of {name!r}")
     check_classes(task.validation, task.label_names, where=f"validation rows of {name!r}")
-    chosen = check_metric(metric or task.metric, task.classes, where="[evaluation] metric")
+    chosen = task.metric if metric is None else metric
+    check_metric(chosen, task.classes, where="[evaluation] metric")
     return replace(task, metric=chosen)
 
 

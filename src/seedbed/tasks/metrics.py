@@ -115,11 +115,11 @@ The mean over classes leaves out a class that neither labels nor predictions hol
 """
 
 
-def check_metric(name: str, classes: int, *, where: str) -> str:
-    """Give ``name`` back if it is a metric for that many classes, else raise InputError."""
+def check_metric(name: str, classes: int, *, where: str) -> None:
+    """Raise InputError unless ``name`` is a metric for that many classes."""
     valid = [metric.name for metric in METRICS.values() if metric.applies(classes)]
     if name in valid:
-        return name
+        return
     problem = (
         f"this metric is for two classes, the task has {classes}"
         if name in METRICS

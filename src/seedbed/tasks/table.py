@@ -166,7 +166,7 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
                 number += 1
                 yield number, _decoded(path, number, data)
     except OSError as error:
-        fail(path, None, f"the file cannot be read ({error.strerror})")
+        fail(path, None, f"the file cannot be read ({error.strerror or error})")
 
 
 def _decoded(path: Path, number: int, data: bytes) -> str:
@@ -196,7 +196,7 @@ def _tsv_rows(path: Path) -> Iterator[Row]:
     Read as text, such a field would silently keep the writer's quotes; read as quoted, an
     opening quote that is never closed would silently swallow the rows after it.
     """
-    ways_out = "tsv without quoting; else write the rows as .csv or .jsonl"
+    ways_out = "quotes closed within their field; for other text, rows as .csv or .jsonl"
     for number, cells in _plain_rows(path):
         for cell in cells:
             if not cell.startswith('"'):
