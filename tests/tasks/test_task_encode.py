@@ -107,6 +107,12 @@ def test_damage_is_noticed(tmp_path: Path) -> None:
     np.save(tmp_path / "tokens.npy", np.zeros(2, np.int32))
     with pytest.raises(StudyError, match="do not belong together"):
         Encoded.load(tmp_path)
+    np.save(tmp_path / "tokens.npy", np.zeros(3, np.int32))
+    for offsets in ([1, 1, 3], [0, 4, 3], [0, 1, 2], [0, 3]):
+        np.save(tmp_path / "offsets.npy", np.array(offsets, np.int64))
+        with pytest.raises(StudyError, match="do not belong together"):
+            Encoded.load(tmp_path)
+    example().save(tmp_path)
     np.save(tmp_path / "tokens.npy", np.zeros(3, np.int64))
     with pytest.raises(StudyError, match=r"not an array of int32 \[n\]"):
         Encoded.load(tmp_path)

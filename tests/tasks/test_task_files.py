@@ -121,6 +121,7 @@ def test_named_columns_win_over_guesses(tmp_path: Path) -> None:
         ("a,b,c,label", "which column holds the text"),
         ("text,review,label", "text or review"),
         ("question,sentence,answer,label", "question + sentence or question + answer"),
+        ("premise,hypothesis,text,label", "premise + hypothesis or text"),
         ("label", "which column holds the text"),
     ],
 )
