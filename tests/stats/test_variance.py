@@ -155,11 +155,11 @@ def test_intervals_cover(truth):
 @pytest.mark.parametrize("truth", SHARES)
 @pytest.mark.parametrize("grid", [(5, 5), (10, 10), (25, 25), (5, 20)])
 def test_intervals_cover_everywhere(grid, truth):
-    _check(_coverage(grid, truth, 3_000, seed=12), 3_000, truth, 0.93, 0.97)
+    _check(_coverage(grid, truth, 1_500, seed=12), 1_500, truth, 0.93, 0.97)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("truth", SHARES[:3])
 @pytest.mark.parametrize(("grid", "keep"), [((5, 5), 0.8), ((10, 10), 0.5)])
 def test_intervals_cover_with_holes(grid, keep, truth):
-    _check(_coverage(grid, truth, 300, seed=13, keep=keep), 300, truth, 0.91, 0.98)
+    _check(_coverage(grid, truth, 150, seed=13, keep=keep), 150, truth, 0.91, 0.98)

@@ -11,13 +11,12 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import stats
 
 from seedbed.stats._checks import Bools, Floats, Ints, count, floats, share, whole
 from seedbed.stats.dependence import shares_seeds
 from seedbed.stats.expected_best import expected_best
 from seedbed.stats.layout import Layout, two_way
-from seedbed.stats.resampling import draw_trials
+from seedbed.stats.resampling import draw_trials, fewest_seeds, half_width, plug_in_best
 
 IntervalMethod = Literal["simultaneous band, independent trials", "two-way bootstrap"]
 
@@ -102,11 +101,10 @@ def best_of_n(
         lower_K, upper_K = _band(scores_N, ns_K, support, confidence)
     else:
         method = "two-way bootstrap"
-        seeds = fewest_seeds(layout)
-        trusted_K = ns_K <= max(1, seeds // 2)
+        trusted_K = ns_K <= max(1, fewest_seeds(layout) // 2)
         plug_in_BK = _plug_in_draws(layout, ns_K, resamples, seed)
         centre_K = estimate_K + expected_best(scores_N, ns_K, "plug_in") - plug_in_BK.mean(axis=0)
-        half_K = stats.t.ppf((1 + confidence) / 2, seeds - 1) * plug_in_BK.std(axis=0, ddof=1)
+        half_K = half_width(plug_in_BK, layout, confidence)
         lower_K, upper_K = centre_K - half_K, centre_K + half_K
     return BestOfN(
         ns=ns_K,
@@ -119,11 +117,6 @@ def best_of_n(
         trials=len(scores_N),
         method=method,
     )
-
-
-def fewest_seeds(layout: Layout) -> int:
-    """Give how many seeds the factor with fewer of them has; a fixed factor does not count."""
-    return min((len(seeds) for seeds in (layout.inits, layout.orders) if len(seeds) > 1), default=1)
 
 
 def _band(
@@ -169,20 +162,12 @@ def _plug_in_draws(layout: Layout, ns_K: Ints, resamples: int, seed: int) -> Flo
     """Give the plug-in expected best of resampled studies: [B, K]."""
     ordering_N = np.argsort(layout.scores)
     ordered_N = layout.scores[ordering_N]
-    values_BK = np.empty((resamples, len(ns_K)))
-    done = 0
-    for counts_BN in draw_trials(layout, resamples, BATCH_NUMBERS // layout.trials + 1, seed):
-        below_BN = np.cumsum(counts_BN[:, ordering_N], axis=1)
-        with np.errstate(divide="ignore"):
-            logs_BN = np.log(below_BN / below_BN[:, -1:])
-        for k, n in enumerate(ns_K):
-            # sum of y (G^n - G_before^n) = largest y - sum of G^n times the gaps between ys.
-            powers_BN = np.exp(n * logs_BN[:, :-1])
-            values_BK[done : done + len(logs_BN), k] = ordered_N[-1] - powers_BN @ np.diff(
-                ordered_N
-            )
-        done += len(logs_BN)
-    return values_BK
+    batch = max(1, BATCH_NUMBERS // layout.trials)
+    draws = [
+        plug_in_best(ordered_N[None, :], counts_BN[:, ordering_N], ns_K)
+        for counts_BN in draw_trials(layout, resamples, batch, seed)
+    ]
+    return np.concatenate(draws)
 
 
 @dataclass(frozen=True, eq=False)
