@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 from _simulate import assert_rate_within, seeds_of
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -28,6 +28,7 @@ def test_agrees_with_scipy_ties_included():
     assert found.method == "Fisher z, Bonett-Wright"
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.integers(0, 1000), st.booleans())
 def test_laws(seed, grid):
     rng = np.random.default_rng(seed)
@@ -138,6 +139,7 @@ def _brute_force(curves_TE, losses_TE, started, keep, at):
     return np.mean(kept)
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.integers(0, 10_000), st.booleans())
 def test_winner_kept_agrees_with_all_subsets(seed, ties):
     rng = np.random.default_rng(seed)

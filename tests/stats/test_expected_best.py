@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from opda.nonparametric import EmpiricalDistribution
 
@@ -68,6 +68,7 @@ def test_weights_stay_exact_at_ten_thousand_trials(method):
             assert got == pytest.approx(n * (trials + 1) / (n + 1), rel=1e-11)
 
 
+@settings(deadline=None)
 @given(lists, st.floats(-5, 5), st.sampled_from(["unbiased", "plug_in"]), st.randoms())
 def test_laws(scores, shift, method, random):
     ns = np.arange(1, len(scores) + 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -37,6 +37,7 @@ def test_finished_can_be_given():
     assert found.failed.tolist() == [False, True, True, True, True, False, False]
 
 
+@settings(deadline=None)
 @given(arrays(float, (6, 4), elements=st.floats(0, 1)), st.floats(0, 1))
 def test_by_definition(scores, majority):
     found = failed_trials(scores, majority=majority)

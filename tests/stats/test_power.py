@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from _simulate import assert_rate_within
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.power import TTestIndPower, TTestPower
@@ -13,6 +13,7 @@ from statsmodels.stats.power import TTestIndPower, TTestPower
 from seedbed.stats.power import t_test_power, trials_needed
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.floats(0.05, 3.0), st.integers(2, 200))
 def test_power_agrees_with_statsmodels(effect, n):
     two = TTestIndPower().power(effect, n, 0.05, ratio=1.0)
@@ -24,6 +25,7 @@ def test_power_agrees_with_statsmodels(effect, n):
         assert t_test_power(effect, 1.0, n, 0.05, samples=1) == pytest.approx(one, abs=1e-6)
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.floats(0.1, 3.0), st.floats(0, 2), st.floats(0, 2), st.floats(0.01, 2))
 def test_the_count_is_the_smallest_that_suffices(difference, init, order, rest):
     found = trials_needed(difference, init=init, order=order, rest=rest)

@@ -73,6 +73,15 @@ def test_laws(keep):
     assert other.p_permutation == found.p_permutation
 
 
+def test_two_seeds_of_one_trial_each_prove_nothing():
+    scores = [9.0, 1.0, 5.0, 5.1, 4.9, 5.2, 5.3, 4.7]
+    init, order = [1, 2, 3, 3, 3, 4, 4, 4], [1, 2, 1, 2, 3, 1, 2, 3]
+    pair = seed_test(scores, init, order, factor="init", permutations=99).best_vs_worst
+    assert (pair.best, pair.worst, pair.f) == (1, 2, 0.0)
+    assert np.isnan(pair.p_classical)
+    assert pair.p_corrected == 1.0
+
+
 def test_equal_scores_show_nothing():
     found = seed_test(*seeds_of(np.full((3, 4), 0.3)), factor="order", permutations=99)
     assert (found.f, found.p_f, found.p_permutation) == (0.0, 1.0, 1.0)

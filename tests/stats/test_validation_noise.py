@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics
 
@@ -101,6 +101,7 @@ def test_by_hand():
     assert found.real_sd == pytest.approx(0.0, abs=1e-9)
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.integers(0, 1000), st.integers(2, 12), st.integers(20, 60))
 def test_the_bootstrap_agrees_with_the_formula(seed, trials, examples):
     rng = np.random.default_rng(seed)

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import statsmodels.formula.api as smf
 from _simulate import assert_rate_within, crossed, seeds_of
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.anova import anova_lm
 
@@ -53,6 +53,7 @@ def test_equal_scores_have_no_spread():
         assert (found.rest.lower, found.rest.upper) == (0.0, 0.0)
 
 
+@settings(max_examples=25, deadline=None)
 @given(st.integers(0, 10_000), st.floats(-3, 3), st.floats(0.1, 10))
 def test_laws(seed, shift, scale):
     rng = np.random.default_rng(seed)

@@ -18,6 +18,10 @@ the same result. Wrong arguments raise ``ValueError`` with a sentence for a pers
 | ``power`` | how many trials does a difference need? |
 | ``compare`` | is recipe A better than recipe B? |
 
+Beneath them: ``_checks`` (arguments), ``layout`` (trials by their two seeds), ``dependence``
+and ``resampling`` (what trials that share seeds can tell), ``scorers`` (any metric on weighted
+examples).
+
 Names of axes: N or T trials, I init seeds, O order seeds, E evaluations, M examples,
 K values of n, B resamples.
 """

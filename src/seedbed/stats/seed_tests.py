@@ -192,7 +192,8 @@ def _best_vs_worst(sums_BI: Floats, squares_BI: Floats, counts_I: Ints) -> tuple
     within = np.maximum(pick(within_BI, best) + pick(within_BI, worst), 0.0)
     with np.errstate(divide="ignore", invalid="ignore"):
         f = between * (n_best + n_worst - 2) / within
-    return np.where(between > 0, f, 0.0), best, worst
+    # Two seeds of one trial each have no spread of their own: no evidence, F = 0.
+    return np.where((between > 0) & ~np.isnan(f), f, 0.0), best, worst
 
 
 def _f_tail(f: float, df_between: int, df_error: int) -> float:
