@@ -102,8 +102,8 @@ def test_keeping_one_takes_the_best_ranked_and_keeping_all_the_best() -> None:
 @pytest.mark.parametrize("replacement", [False, True])
 @pytest.mark.parametrize(("start", "keep"), [(30, 15), (625, 30), (625, 300), (200, 0)])
 def test_is_stable_for_many_trials(start: int, keep: int, replacement: bool) -> None:
-    if replacement and keep > 100:
-        keep = 100  # the sum over ties grows with keep
+    if replacement and keep > 40:
+        keep = 40  # the sum over ties grows with keep
     generator = np.random.default_rng(11)
     early = np.sort(generator.normal(size=625))[::-1]
     final = early + generator.exponential(size=625)
@@ -135,10 +135,12 @@ def test_the_table_of_bests_is_exact_where_binomials_overflow() -> None:
 
 
 def test_helpers() -> None:
-    assert np.exp(log_choose(np.array([5, 5, 3]), np.array([2, 6, -1]))) == pytest.approx([10, 0, 0])
-    assert place_weights(4, np.array([2]), 1)[0] == pytest.approx([0, 1 / 6, 2 / 6, 3 / 6])
+    assert np.exp(log_choose(np.array([5, 5, 3]), np.array([2, 6, -1]))) == pytest.approx(
+        [10, 0, 0]
+    )
+    assert place_weights(4, 2, 1) == pytest.approx([0, 1 / 6, 2 / 6, 3 / 6])
     values = np.random.default_rng(1).integers(0, 4, size=(3, 9)).astype(float)
     for r, ordered in growing_sorted(values):
         assert (ordered == np.sort(values[:, :r], axis=1)).all()
     with pytest.raises(ValueError, match="with replacement"):
-        place_weights(4, np.array([2]), 1, replacement=True)
+        place_weights(4, 2, 1, replacement=True)

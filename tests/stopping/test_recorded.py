@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from stopping.recordings import curves_from, noisy_curves
 
 from seedbed.core.curves import Curve, rank
 from seedbed.core.errors import InputError
 from seedbed.stopping.recorded import record
+from stopping.recordings import curves_from, noisy_curves
 
 
 @settings(max_examples=50, deadline=None)

@@ -46,7 +46,7 @@ def expected_result(
     """
     trials = final_SN.shape[1]
     if keep == 0:
-        weight_N = place_weights(trials, np.array([start]), 0, replacement=replacement)[0]
+        weight_N = place_weights(trials, start, 0, replacement=replacement)
         return np.asarray(early_SN @ weight_N)
     total_S = np.zeros(len(final_SN))
     weights_of_first = _coefficients(trials, start, keep, replacement=replacement)
@@ -69,7 +69,7 @@ def result_distribution(
     trials = len(final_N)
     if keep == 0:
         values_X, at_N = np.unique(early_N, return_inverse=True)
-        weight_N = place_weights(trials, np.array([start]), 0, replacement=replacement)[0]
+        weight_N = place_weights(trials, start, 0, replacement=replacement)
         return values_X, _masses(at_N, weight_N, len(values_X))
     values_X, at_N = np.unique(final_N, return_inverse=True)
     mass_X = np.zeros(len(values_X))
@@ -126,25 +126,42 @@ def growing_sorted(values_SN: Floats) -> Iterator[tuple[int, Floats]]:
         yield r + 1, sorted_SN[:, : r + 1]
 
 
-def place_weights(
-    trials: int, starts_T: Integers, keep: int, *, replacement: bool = False
-) -> Floats:
-    """Give the chance that the best stopped trial stands at place r: [T, N], start > keep.
+def place_weights(trials: int, start: int, keep: int, *, replacement: bool = False) -> Floats:
+    """Give the chance that the best stopped trial stands at place r: [N], start > keep.
 
     With ``replacement`` only for keep = 0, where it is the best of all draws.
     """
+    if not replacement:
+        return np.asarray(PlaceWeights(trials, np.array([start - keep - 1])).of(keep)[0])
+    if keep:
+        raise ValueError("with replacement the weights depend on how many draws tie")
     place_N = np.arange(trials)
-    if replacement:
-        if keep:
-            raise ValueError("with replacement the weights depend on how many draws tie")
-        after_TN = ((trials - place_N) / trials) ** starts_T[:, None]
-        weights_TN = after_TN - ((trials - 1 - place_N) / trials) ** starts_T[:, None]
-    else:
-        log_TN = log_choose(place_N, np.array(keep)) + log_choose(
-            trials - 1 - place_N, starts_T[:, None] - keep - 1
-        )
-        weights_TN = np.exp(log_TN - log_choose(np.array(trials), starts_T[:, None]))
-    return np.asarray(weights_TN / weights_TN.sum(axis=1, keepdims=True))
+    return np.asarray(
+        ((trials - place_N) / trials) ** start - ((trials - 1 - place_N) / trials) ** start
+    )
+
+
+class PlaceWeights:
+    """The chances of ``place_weights`` for many numbers of stopped trials at once.
+
+    ``after_A`` counts the stopped trials after the best of them: start - keep - 1.
+    """
+
+    def __init__(self, trials: int, after_A: Integers) -> None:
+        self.trials, self.place_N = trials, np.arange(trials)
+        self.log_later_AN = log_choose(trials - 1 - self.place_N, after_A[:, None])
+
+    def of(self, keep: int, rows: int | None = None) -> Floats:
+        """Give the chances that the best stopped trial stands at place r: [A, N].
+
+        ``rows`` asks for the first of ``after_A`` only. keep + 1 + after <= N.
+        """
+        weights_AN = self.log_later_AN[:rows] + log_choose(self.place_N, np.array(keep))
+        # Any scale will do; this one keeps the largest weight of each row at 1.
+        weights_AN -= weights_AN.max(axis=1, keepdims=True)
+        np.exp(weights_AN, out=weights_AN)
+        weights_AN /= weights_AN.sum(axis=1, keepdims=True)
+        return weights_AN
 
 
 def log_choose(n: NDArray[np.integer], k: NDArray[np.integer]) -> Floats:
@@ -171,7 +188,7 @@ def _coefficients(
     if start == keep:
         weight_N[trials] = 1.0
     else:
-        weight_N[:trials] = place_weights(trials, np.array([start]), keep)[0]
+        weight_N[:trials] = place_weights(trials, start, keep)
     return lambda r: weight_N[r] * _share(np.arange(r), keep) if weight_N[r] else None
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from seedbed.core.errors import InputError
 from seedbed.stopping.budget import Rule
-from seedbed.stopping.exact import Integers, best_of_first, place_weights
+from seedbed.stopping.exact import Integers, PlaceWeights, best_of_first
 from seedbed.stopping.recorded import Floats, Recorded
 
 SLACK = 1e-9
@@ -85,16 +85,14 @@ def rule_table(recorded: Recorded, budget: float, *, most_starts: int | None = N
     at_F = recorded.progress_E[:-1]
     starts = min(trials, most_starts or trials, math.floor(budget / at_F[0] + SLACK))
     keeps = min(starts, math.floor(budget + SLACK))
-    start_S = np.arange(1, starts + 1)
+    places = PlaceWeights(trials, np.arange(starts))
     expected_KSF = np.full((keeps + 1, starts, len(at_F)), -np.inf)
     for keep, early_FN, best_FN in _best_by_keep(recorded, keeps):
-        stopping_S = start_S[keep:]
-        if len(stopping_S):
-            weights_SN = place_weights(trials, stopping_S, keep)
-            expected_KSF[keep, keep:] = weights_SN @ early_FN.T
+        if keep < starts:
+            expected_KSF[keep, keep:] = places.of(keep, starts - keep) @ early_FN.T
         if keep:
             expected_KSF[keep, keep - 1] = best_FN
-    keep_K11, start_S1 = np.arange(keeps + 1)[:, None, None], start_S[:, None]
+    keep_K11, start_S1 = np.arange(keeps + 1)[:, None, None], np.arange(1, starts + 1)[:, None]
     cost_KSF = start_S1 * at_F + keep_K11 * (1 - at_F)
     return RuleTable(at_F, expected_KSF, cost_KSF)
 
