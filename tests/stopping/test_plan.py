@@ -141,12 +141,11 @@ def test_refuses_what_cannot_be_planned() -> None:
 def test_the_interval_covers() -> None:
     """Nominal 95 % for the truth about the chosen rule; conservative is allowed."""
     generator = np.random.default_rng(21)
-    population = record(noisy_curves(generator, inits=3000))
-    hits, rounds, known = 0, 300, dict[Rule, float]()
+    truth = rule_table(record(noisy_curves(generator, inits=3000)), 5, most_starts=40)
+    hits, rounds = 0, 300
     for seed in range(rounds):
         planned = plan(noisy_curves(generator, inits=80), 5, seed=seed)
-        if planned.rule not in known:
-            known[planned.rule] = replay(population, planned.rule, draws=2).expected
-        hits += planned.lower <= known[planned.rule] <= planned.upper
+        true = truth.expected_KSF[truth.place(planned.rule)]
+        hits += planned.lower <= true <= planned.upper
     # With a coverage of 93 % or more this fails by chance 1 time in 1,000.
     assert hits / rounds >= 0.93 - 3.1 * (0.93 * 0.07 / rounds) ** 0.5
