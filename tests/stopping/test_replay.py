@@ -67,6 +67,12 @@ def test_training_all_is_the_baseline() -> None:
     assert replay(recorded, Rule(7, 1.0, 7), draws=20).expected == outcome.expected
 
 
+def test_a_single_trial_is_replayed() -> None:
+    outcome = replay(noisy_curves(np.random.default_rng(1), inits=1), Rule(1, 0.5, 1), draws=5)
+    assert outcome.gain == outcome.lower == outcome.upper == 0
+    assert outcome.warnings
+
+
 def test_cost_counts_the_progress_at_which_trials_really_pause() -> None:
     curves = noisy_curves(np.random.default_rng(1), inits=20, evaluations=4)
     assert replay(curves, Rule(10, 0.3, 2), draws=2).cost == pytest.approx(10 * 0.25 + 2 * 0.75)

@@ -19,12 +19,15 @@ from seedbed.core.errors import InputError
 from seedbed.core.streams import derive
 from seedbed.stopping.budget import Rule
 from seedbed.stopping.recorded import Floats, Recorded, as_recorded
-from seedbed.stopping.replay import baseline
+from seedbed.stopping.replay import baseline, replay
 from seedbed.stopping.resample import Split, halves_by_seeds, halves_by_trials, shares_seeds
-from seedbed.stopping.search import RuleTable, rule_table
+from seedbed.stopping.search import RuleTable, check_budget, rule_table
 
-PART = 4
+PART = 8
 """Parts that share no seed are used where each holds so many times the budget's trials."""
+
+DRAWS = 200
+"""Bootstrap draws for the interval: they know a standard deviation to 5 %."""
 
 _NO_GAIN = (
     "on trials it was not chosen on, stopping early earned no more than full trials for the "
@@ -122,20 +125,23 @@ def plan(
     """Choose (start, at, keep) for ``budget`` full-trial equivalents from recorded curves.
 
     Candidates are all rules that cost at most ``budget``, pause at a recorded evaluation
-    and start no more trials than a part holds. The rule given is the best of them on all
-    finished trials; what it promises is measured on ``splits`` random splits, each used
-    both ways, drawn from ``seed``.
+    and start at most half of the trials that a part holds: of larger starts a part says
+    little, and to choose among them is to choose by luck. The rule given is the best of
+    them on all finished trials; what it promises is measured on ``splits`` random splits,
+    each used both ways, drawn from ``seed``. A choice made on a part is a little worse than
+    one made on all trials, so the promise errs on the careful side.
 
-    The interval comes from the spread over the parts: the variance of an estimate on half
-    samples equals that of the estimate on the whole (delete-half jackknife, Shao and Wu
-    1989). Parts that share no seed hold a quarter of a grid each, which makes it
-    conservative. ``alternatives`` are, for every other evaluation, the best rule that
-    pauses there, if its difference to the chosen one has an interval that includes 0; best
-    first, their ``expected`` lowered by the same optimism.
+    The interval takes the larger of two standard deviations: that over the parts, which
+    for half samples is that of the whole (delete-half jackknife, Shao and Wu 1989), and
+    that of the bootstrap in :func:`~seedbed.stopping.replay.replay`. ``alternatives`` are,
+    for every other evaluation, the best rule that pauses there, if its difference to the
+    chosen one over the parts has an interval that includes 0; best first, their
+    ``expected`` lowered by the same optimism.
 
     Raises InputError where there are fewer finished trials than twice the budget.
     """
     recorded = as_recorded(curves)
+    check_budget(budget)
     if splits < 2:
         raise InputError("too few splits", where="splits", given=splits, allowed="2, 3, ...")
     if not 0 < confidence < 1:
@@ -147,12 +153,15 @@ def plan(
         )
     pairs, split = _split(recorded, budget, splits, seed)
     part = min(len(half) for pair in pairs for half in pair)
-    table = rule_table(recorded, budget, most_starts=part)
+    most = max(part // 2, math.ceil(budget))
+    table = rule_table(recorded, budget, most_starts=most)
     chosen = table.best(budget)
-    halves = _halves(recorded, pairs, budget, part)
+    halves = _halves(recorded, pairs, budget, most)
     expected, full = float(halves.unseen_H.mean()), float(halves.baseline_H.mean())
     z = NormalDist().inv_cdf((1 + confidence) / 2)
-    reach = z * float(np.std(halves.of(chosen), ddof=1))
+    # Parts that share seeds vary too little, a bootstrap of few trials too: take the larger.
+    drawn = replay(recorded, chosen, draws=DRAWS, seed=seed)
+    reach = z * max(float(np.std(halves.of(chosen), ddof=1)), drawn.deviation)
     return Plan(
         start=chosen.start,
         at=chosen.at,
@@ -166,7 +175,7 @@ def plan(
         optimism=float((halves.seen_H - halves.unseen_H).mean()),
         split=split,
         warnings=(
-            *_warnings(recorded, split, part, chosen),
+            *_warnings(recorded, split, most, chosen),
             *(_NO_GAIN if expected <= full else ()),
         ),
     )
@@ -175,12 +184,12 @@ def plan(
 def _split(recorded: Recorded, budget: float, splits: int, seed: int) -> tuple[list[Split], str]:
     """Split by seeds where the parts are large enough, else by trials."""
     n = len(recorded)
-    if n < 2 * math.ceil(max(budget, 1)):
+    if n < 2 * math.ceil(budget):
         raise InputError(
             "too few finished trials to choose a rule on one half and score it on the other",
             where="recorded curves",
             given=f"{n} finished trials, budget {budget:g}",
-            allowed=f"{2 * math.ceil(max(budget, 1))} or more finished trials",
+            allowed=f"{2 * math.ceil(budget)} or more finished trials",
         )
     generator = np.random.default_rng(derive(seed, "split trials"))
     pairs = [halves_by_seeds(recorded, generator) for _ in range(splits)]
@@ -191,13 +200,13 @@ def _split(recorded: Recorded, budget: float, splits: int, seed: int) -> tuple[l
     return [halves_by_trials(n, generator) for _ in range(splits)], "trials"
 
 
-def _halves(recorded: Recorded, pairs: list[Split], budget: float, part: int) -> _Halves:
+def _halves(recorded: Recorded, pairs: list[Split], budget: float, most: int) -> _Halves:
     """Choose on each half and score on its other half."""
     tables: list[RuleTable] = []
     seen, unseen, base = [], [], []
     for pair in pairs:
         parts = [recorded.subset(half) for half in pair]
-        both = [rule_table(half, budget, most_starts=part) for half in parts]
+        both = [rule_table(half, budget, most_starts=most) for half in parts]
         for own, other, other_part in ((both[0], both[1], parts[1]), (both[1], both[0], parts[0])):
             place = own.place(own.best(budget))
             seen.append(own.expected_KSF[place])
@@ -239,7 +248,7 @@ def _kind(rule: Rule) -> Rule:
     return Rule(rule.start, 1.0, rule.keep) if rule.start == rule.keep else rule
 
 
-def _warnings(recorded: Recorded, split: str, part: int, chosen: Rule) -> tuple[str, ...]:
+def _warnings(recorded: Recorded, split: str, most: int, chosen: Rule) -> tuple[str, ...]:
     said = []
     if recorded.left_out:
         said.append(
@@ -251,9 +260,9 @@ def _warnings(recorded: Recorded, split: str, part: int, chosen: Rule) -> tuple[
             "the grid is too small to split its seeds: both parts share init and order seeds, "
             "so the expected score is somewhat optimistic"
         )
-    if chosen.start == part:
+    if chosen.start == most:
         said.append(
-            f"the rule starts as many trials as a part holds ({part}): "
+            f"the rule starts as many trials as could be judged ({most}, half of a part): "
             "with more recorded trials a larger start might be better"
         )
     return tuple(said)

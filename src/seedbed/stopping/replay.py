@@ -32,7 +32,8 @@ class Replay:
     interval ``lower``..``upper`` over which trials were recorded. The relative error
     reduction is gain / (1 - baseline) with its own interval; None where the metric does
     not end at 1. ``standard_error`` is that of playing samples: 0 where the replay is
-    exact. ``resampled`` says what the interval draws anew.
+    exact. ``deviation`` is the standard deviation of ``expected`` over which trials were
+    recorded; ``resampled`` says what the intervals draw anew.
     """
 
     expected: float
@@ -45,6 +46,7 @@ class Replay:
     relative_lower: float | None
     relative_upper: float | None
     standard_error: float
+    deviation: float
     resampled: str
     warnings: tuple[str, ...] = ()
 
@@ -65,7 +67,7 @@ def replay(
     rule: Rule,
     *,
     replacement: bool = False,
-    draws: int = 1000,
+    draws: int = 400,
     confidence: float = 0.95,
     seed: int = 0,
 ) -> Replay:
@@ -163,12 +165,12 @@ def summary(
     trials = len(recorded)
     z = NormalDist().inv_cdf((1 + confidence) / 2)
     # A drawn set of trials repeats some, so the best of many varies too little over draws.
-    z *= math.sqrt(trials / max(1, trials - start))
+    widened = math.sqrt(trials / max(1, trials - start))
     expected_S, base_S = drawn
 
     def reach(value_S: Floats, scale: float) -> float:
         variance = max(0.0, float(np.var(value_S, ddof=1)) - noise * scale**2)
-        return z * math.hypot(math.sqrt(variance), standard_error * scale)
+        return z * math.hypot(widened * math.sqrt(variance), standard_error * scale)
 
     gain, half = expected - base, reach(expected_S - base_S, 1.0)
     relative: tuple[float | None, float | None, float | None] = (None, None, None)
@@ -188,6 +190,7 @@ def summary(
         relative_lower=relative[1],
         relative_upper=relative[2],
         standard_error=standard_error,
+        deviation=reach(expected_S, 1.0) / z,
         resampled="init and order seeds" if shares_seeds(recorded) else "trials",
         warnings=_warnings(recorded, start),
     )

@@ -69,13 +69,7 @@ def rule_table(recorded: Recorded, budget: float, *, most_starts: int | None = N
     may pause at every evaluation but the last.
     """
     trials = len(recorded)
-    if not budget >= 1:
-        raise InputError(
-            "the budget does not pay for one trial",
-            where="budget",
-            given=budget,
-            allowed="1 or more (full-trial equivalents)",
-        )
+    check_budget(budget)
     if len(recorded.progress_E) < 2:
         raise InputError(
             "each trial has one evaluation: there is none to stop at",
@@ -95,6 +89,17 @@ def rule_table(recorded: Recorded, budget: float, *, most_starts: int | None = N
     keep_K11, start_S1 = np.arange(keeps + 1)[:, None, None], np.arange(1, starts + 1)[:, None]
     cost_KSF = start_S1 * at_F + keep_K11 * (1 - at_F)
     return RuleTable(at_F, expected_KSF, cost_KSF)
+
+
+def check_budget(budget: float) -> None:
+    """Refuse a budget that buys no trial or is no number."""
+    if not 1 <= budget < math.inf:
+        raise InputError(
+            "the budget does not pay for one trial" if budget < 1 else "the budget is no number",
+            where="budget",
+            given=budget,
+            allowed="1 or more (full-trial equivalents)",
+        )
 
 
 def _best_by_keep(recorded: Recorded, keeps: int) -> Iterator[tuple[int, Floats, Floats]]:
