@@ -162,7 +162,7 @@ class ProcessPool:
             worker = self._connections.index(ready)  # type: ignore[arg-type]
             try:
                 message: Message = self._connections[worker].recv()
-            except (EOFError, ConnectionResetError):
+            except (EOFError, OSError):  # OSError: it died within a message
                 message = Broken(self._obituary(worker))
             if isinstance(message, Broken) and not message.fatal:
                 self._replace(worker)

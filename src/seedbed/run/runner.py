@@ -19,12 +19,12 @@ where that is missing or damaged, from their seeds.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
 from seedbed.core.curves import Curve, Evaluation
 from seedbed.core.errors import InterruptedStudyError, StorageError, StudyError
-from seedbed.core.work import Decision, Policy, Saved, Start, Verdict
+from seedbed.core.work import Decision, Failure, Policy, Saved, Start, Verdict
 from seedbed.run.pool import Pool
 from seedbed.run.segment import Broken, Done, Ready, Report
 from seedbed.store.checkpoints import CheckpointFolder
@@ -145,6 +145,7 @@ class Runner:
                     starts.append(start)
         taken = {start.trial for start in starts}
         self._waiting = [t for t in self._waiting if t not in taken]
+        self._tell_recomputed(starts)
         return tuple(starts)
 
     def _state(self, trial: int) -> tuple[FileFact, FileFact] | None:
@@ -168,10 +169,15 @@ class Runner:
                 saved = Saved(weights, optimizer)
                 return Start(trial, curve.seeds, state[0].step, seconds, saved)
             self._forget(state, "damaged")
-        if curve.evaluations:
-            self.observer.note(f"trial {trial} is recomputed from its seeds ({curve.seeds})")
-            self.database.add_event("recomputed", trial=trial, step=curve.step)
         return Start(trial, curve.seeds)
+
+    def _tell_recomputed(self, starts: Collection[Start]) -> None:
+        for start in starts:
+            curve = self._curves[start.trial]
+            if start.step == 0 and curve.evaluations:
+                text = f"trial {start.trial} is recomputed from its seeds ({curve.seeds})"
+                self.observer.note(text)
+                self.database.add_event("recomputed", trial=start.trial, step=curve.step)
 
     def _forget(self, files: Collection[FileFact], reason: str) -> None:
         for file in files:
@@ -207,8 +213,8 @@ class Runner:
         evaluated: list[tuple[int, Evaluation]] = []
         judged: list[Judged] = []
         going: list[int] = []
-        for trial, outcome in report.outcomes.items():
-            known = self._curves[trial]
+        for trial, reported in report.outcomes.items():
+            known, outcome = self._curves[trial], _checked(reported)
             if isinstance(outcome, Evaluation) and outcome.step <= known.step:
                 going += self._compare(trial, outcome)
                 continue
@@ -298,11 +304,13 @@ class Runner:
             for t in self._curves
             if t not in running and not self._decided.get(t, Decision.CONTINUE).final
         ]
-        return self.retention.superfluous(self._files.values(), self._curves, resting, running)
+        failed = {t for t, d in self._decided.items() if d is Decision.FAIL}  # never the best
+        sound = {t: curve for t, curve in self._curves.items() if t not in failed}
+        return self.retention.superfluous(self._files.values(), sound, resting, running)
 
 
-def summary(curves: Mapping[int, Curve], decided: Mapping[int, Decision]) -> dict[str, int]:
-    """Count trials by where they stand."""
-    started = [t for t, c in curves.items() if c.evaluations or t in decided]
-    counts = Counter(decided.get(t, Decision.CONTINUE).value for t in started)
-    return {"designed": len(curves), "started": len(started), **counts}
+def _checked(outcome: Evaluation | Failure) -> Evaluation | Failure:
+    """Give the outcome; scores that are no numbers are a failure of that trial."""
+    if isinstance(outcome, Failure) or outcome.finite:
+        return outcome
+    return Failure(outcome.step, f"not finite: score {outcome.score}, loss {outcome.loss}")
