@@ -63,10 +63,10 @@ def small_task(rows: int, seed: int, *, words: tuple[int, int] = (3, VOCABULARY)
 
 
 def small_job(folder: Path, family: str = "bert", **changes: Any) -> Job:
-    """Save a small model in ``folder`` and make a job of it; changes go to the recipe."""
+    """Save a small encoder, without classifier, and make a job of it; changes: the recipe's."""
     model = small_model(family)
     with untouched_generators():
-        model.save_pretrained(folder)
+        model.base_model.save_pretrained(folder)
     settings: dict[str, Any] = {
         "num_train_epochs": 4.0,
         "batch_size": 8,

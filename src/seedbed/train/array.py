@@ -73,6 +73,7 @@ class EncoderLearner:
         words, positions = self.vocabulary.words, self.vocabulary.positions
         self.layout = Layout.of(self.shape, self.base, words, positions)
         self.device = torch.device(job.device)
+        self.gaps = self.layout.gaps.to(self.device)
         self.dtype = torch.bfloat16 if job.precision == "bfloat16" else torch.float32
 
     @property
@@ -187,6 +188,7 @@ class EncoderArray:
         encoder.backward(tape, dlogits_SBC, g)
         for table, row in learner.vocabulary.padding.items():
             g[table][:, row] = 0.0
+        gradients_SN.index_fill_(1, learner.gaps, 0.0)  # a trial before may have left NaN there
         newly = ~torch.isfinite(losses_S) & (group.failed == 0)
         group.failed.masked_fill_(newly, self.step + 1)
         rate = learning_rate(recipe, self.job.schedule.steps, self.step)

@@ -76,6 +76,14 @@ class Layout:
         offset, size = list(self.places.values())[-1]
         return offset + -(-math.prod(size) // _ALIGN) * _ALIGN
 
+    @cached_property
+    def gaps(self) -> Tensor:
+        """Places in the flat buffer that belong to no tensor."""
+        free = torch.ones(self.numbers, dtype=torch.bool)
+        for offset, size in self.places.values():
+            free[offset : offset + math.prod(size)] = False
+        return free.nonzero()[:, 0]
+
     def views(self, flat_SN: Tensor) -> dict[str, Tensor]:
         """Give every tensor of ``flat_SN`` by our name, [S, ...], without copying."""
         return {
