@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from toys import CounterLearner, counter_curve, grid, random_curves, table_of
 
 from seedbed.core.curves import Curve
 from seedbed.core.work import Decision, Start
@@ -22,6 +21,7 @@ from seedbed.run.segment import Done, Message, Ready, segment
 from seedbed.run.table import TableLearner
 from seedbed.stopping.policies import Patience, StartMany, TrainAll
 from seedbed.store.checkpoints import CheckpointFolder
+from toys import CounterLearner, counter_curve, grid, random_curves, table_of
 
 
 def reference(
@@ -223,9 +223,7 @@ def test_a_failed_trial_does_not_push_the_winners_weights_out(bench: Any) -> Non
     learner = CounterLearner(width=2, failures={luckiest.seeds.init: 24})
     study.run(learner, TrainAll())
     winner = max((c for c in straight if c is not luckiest), key=lambda c: c.best().score)
-    assert study.on_disk() >= {
-        f"{winner.trial:05d}-{winner.best().step:07d}.weights.safetensors"
-    }
+    assert study.on_disk() >= {f"{winner.trial:05d}-{winner.best().step:07d}.weights.safetensors"}
     assert not any(name.startswith(f"{luckiest.trial:05d}") for name in study.on_disk())
 
 

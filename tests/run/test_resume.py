@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from toys import CounterLearner, counter_curve, grid, random_curves
 
 from seedbed.core.errors import InterruptedStudyError, StudyError
 from seedbed.core.work import Decision, Start
@@ -15,6 +14,7 @@ from seedbed.run.segment import Message
 from seedbed.run.table import TableLearner
 from seedbed.stopping.policies import Patience, StartMany, TrainAll
 from seedbed.store.retention import Retention, latest_states
+from toys import CounterLearner, grid, random_curves
 
 POLICY = Patience(5, StartMany(4, 0.5, 2))
 
@@ -60,9 +60,7 @@ def uninterrupted(bench: Any, learner: Any, policy: Any, seeds: Any) -> tuple[An
 
 
 @pytest.mark.parametrize("width", [1, 4])
-def test_killed_after_any_message_and_resumed_is_as_if_never_killed(
-    bench: Any, width: int
-) -> None:
+def test_killed_after_any_message_and_resumed_is_as_if_never_killed(bench: Any, width: int) -> None:
     seeds = grid(4)
     straight, messages = uninterrupted(bench, CounterLearner(width=width), POLICY, seeds)
     assert messages > 10

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from toys import CounterLearner, Mischief, counter_curve, grid
 
 from seedbed.core.errors import StorageError, StudyError
 from seedbed.core.work import Decision
 from seedbed.run.pool import ProcessPool
 from seedbed.stopping.policies import TrainAll
+from toys import CounterLearner, Mischief, counter_curve, grid
 
 
 class FullDiskArray:
