@@ -27,6 +27,13 @@ test: lint  ## what CI runs
 test-slow: $(READY)  ## calibration and long runs
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 -m "slow"
 
+GLUE ?= ../shared/data/glue
+
+bench: $(READY)  ## speed beside the Trainer, of the exact search and of the analyses
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[bench]'
+	$(BIN)/python benchmarks/throughput.py --glue $(GLUE)
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/replay_speed.py
+
 soak: $(READY)  ## fault injection and endurance, the long versions
 	OMP_NUM_THREADS=1 $(BIN)/pytest -m "soak"
 
