@@ -120,6 +120,22 @@ def export(
 
 
 @app.command()
+def verify(
+    folder: Folder,
+    segments: Annotated[int, typer.Option(min=0, help="How many to train again.")] = 2,
+    seed: Annotated[int, typer.Option(help="Chooses the segments.")] = 0,
+    json: Json = False,
+) -> None:
+    """Check files, facts and verdicts, and train segments again to compare their bits."""
+    from seedbed.api.verify import verify as check
+
+    result = check(folder, segments=segments, seed=seed)
+    show.verification(result, json=json)
+    if not result.holds:
+        raise typer.Exit(1)
+
+
+@app.command()
 def demo(
     out: Annotated[Path, typer.Option(help="The study's folder.")] = Path("demo"),
     budget: Annotated[float, typer.Option(help="To spend, in full trials.")] = 3.0,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as json_module
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from seedbed.api.study import Study
+from seedbed.api.verify import Verification
 from seedbed.cli.progress import duration
 from seedbed.core.spec import Spec
 
@@ -35,6 +37,19 @@ def plan(study: Study, console: Console) -> None:
     ]
     for line in lines:
         console.print(line, soft_wrap=True, highlight=False)
+
+
+def verification(result: Verification, *, json: bool) -> None:
+    """Print what a verification found."""
+    if json:
+        print(json_module.dumps({"holds": result.holds, **asdict(result)}, indent=2))
+        return
+    console = Console()
+    for check in result.checks:
+        word = "[green]holds[/]" if check.holds else "[red]DIFFERS[/]"
+        console.print(f"{word}  {escape(check.name)}: {escape(check.detail)}", soft_wrap=True)
+    for text in dict.fromkeys(result.reservations):
+        console.print(f"note: {escape(text)}", soft_wrap=True, highlight=False)
 
 
 def status(facts: dict[str, Any], *, json: bool) -> None:

@@ -257,6 +257,14 @@ class Database:
         rows = self._read(sa.select(checkpoints).where(checkpoints.c.id.not_in(gone)))
         return [FileFact(**row) for row in rows]
 
+    def problems(self) -> list[str]:
+        """Let SQLite check its pages and foreign keys; gives what it finds."""
+        with self._reporting(), self._engine.connect() as connection:
+            pages = connection.exec_driver_sql("PRAGMA integrity_check").scalars().all()
+            keys = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+        found = [str(line) for line in pages if line != "ok"]
+        return found + [f"row {row[1]} of {row[0]} points to no row of {row[2]}" for row in keys]
+
     def next_file_id(self) -> int:
         """Give the first id that no file has had."""
         (row,) = self._read(sa.select(sa.func.max(checkpoints.c.id).label("id")))
