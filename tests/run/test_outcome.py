@@ -67,7 +67,7 @@ def patience_stop(
 @pytest.mark.parametrize("levels", [None, 3])
 @pytest.mark.parametrize(("start", "at", "keep"), [(20, 0.25, 5), (20, 0.5, 1), (12, 0.875, 12)])
 @pytest.mark.parametrize("patience", [None, 2])
-def test_start_many_is_what_a_plain_reference_computes(
+def test_start_many_is_what_a_plain_reference_computes(  # noqa: PLR0917
     bench: Any, levels: int | None, start: int, at: float, keep: int, patience: int | None
 ) -> None:
     curves = random_curves(20, seed=11, levels=levels)

@@ -17,6 +17,7 @@ from seedbed.api.export import export_best
 from seedbed.api.rules import make_policy
 from seedbed.api.study import Study
 from seedbed.core.errors import InputError, InterruptedStudyError, SeedbedError
+from seedbed.core.units import size
 from seedbed.core.work import Policy, Probe
 from seedbed.run.pool import ProcessPool
 from seedbed.run.runner import Observer, Runner
@@ -173,7 +174,7 @@ def _check_disk(study: Study, probe: Probe, estimate: Estimate, workers: int) ->
         raise InputError(
             "not enough disk space for the study",
             where=str(study.layout.root),
-            given=f"{free / 1e9:.1f} GB free, about {estimate.disk_bytes / 1e9:.1f} GB needed",
+            given=f"{size(free)} free, about {size(estimate.disk_bytes)} needed",
             allowed='more space, or [run] disk_budget = "..." (paused trials are recomputed)',
         )
     budget = study.spec.run.disk_budget_bytes
@@ -184,7 +185,7 @@ def _check_disk(study: Study, probe: Probe, estimate: Estimate, workers: int) ->
             "the disk budget is too small for the trials in training",
             where="[run] disk_budget",
             given=study.spec.run.disk_budget,
-            allowed=f"at least {least / 1e9:.2f} GB with {workers} workers",
+            allowed=f"at least {size(least)} with {workers} workers",
         )
 
 

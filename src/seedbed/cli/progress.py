@@ -14,6 +14,7 @@ from rich.text import Text
 from seedbed.api.study import Study
 from seedbed.api.train import Estimate
 from seedbed.core.curves import Curve, Evaluation
+from seedbed.core.units import duration, size
 from seedbed.core.work import Decision, Verdict
 from seedbed.run.runner import Observer
 
@@ -64,7 +65,7 @@ class Progress(Observer):
         self.began = time.monotonic()
         self._say(
             f"about {duration(estimate.seconds)} on {estimate.workers} worker(s), "
-            f"at most {estimate.disk_bytes / 1e9:.1f} GB of disk; learner: {estimate.learner}"
+            f"at most {size(estimate.disk_bytes)} of disk; learner: {estimate.learner}"
         )
 
     def evaluated(self, curve: Curve, verdict: Verdict) -> None:
@@ -158,12 +159,3 @@ def sparkline(curve: Curve, width: int = 30) -> str:
     low, high = min(scores), max(scores)
     span = (high - low) or 1.0
     return "".join(BARS[1 + round((s - low) / span * (len(BARS) - 2))] for s in scores)
-
-
-def duration(seconds: float) -> str:
-    """Say a time as a person would."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    if seconds < 5400:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"

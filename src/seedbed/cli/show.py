@@ -12,8 +12,8 @@ from rich.markup import escape
 
 from seedbed.api.study import Study
 from seedbed.api.verify import Verification
-from seedbed.cli.progress import duration
 from seedbed.core.spec import Spec
+from seedbed.core.units import duration
 
 
 def default_folder(spec: Spec) -> Path:
