@@ -55,7 +55,7 @@ def test_laws(seed):
     rng = np.random.default_rng(seed)
     values_RM = rng.random((6, 20))
     trial_R = np.array([0, 0, 1, 1, 2, 3])
-    arguments = {"examples": 20, "splits": 60, "resamples": 50, "seed": seed}
+    arguments = {"examples": 20, "splits": 60, "seed": seed}
     found = best_of_n_optimism(mean_scorer(values_RM), trial=trial_R, **arguments)
     assert (np.diff(found.selected) >= -1e-12).all(), "the best of more never scores less"
     np.testing.assert_allclose(
@@ -83,6 +83,17 @@ def test_trials_that_agree_are_not_flattered():
     values_RM = np.tile((np.arange(30) % 3 > 0).astype(float), (5, 1))
     found = best_of_n_optimism(mean_scorer(values_RM), trial=np.arange(5), examples=30)
     np.testing.assert_allclose(found.optimism, found.optimism[0])
+
+
+@pytest.mark.parametrize("share", [0.3, 0.5, 0.8])
+def test_the_interval_is_that_of_a_mean(share):
+    values_RM = (np.random.default_rng(8).random((1, 200)) < 0.7).astype(float)
+    found = best_of_n_optimism(
+        mean_scorer(values_RM), trial=[1], examples=200, splits=4_000, selection_share=share
+    )
+    expected = 1.96 * values_RM.std(ddof=1) / np.sqrt(200)
+    # A standard deviation from 4,000 splits is known to 1.1 %: five of those.
+    assert found.upper - found.honest == pytest.approx(expected, rel=0.056)
 
 
 def test_batches_change_nothing(monkeypatch):
@@ -114,7 +125,6 @@ def _honesty(real_sd, studies, *, seed):
             trial=np.arange(25),
             examples=300,
             splits=100,
-            resamples=200,
             seed=study,
         )
         truth = truth_T[found.row]
