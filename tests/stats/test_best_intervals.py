@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from _simulate import assert_rate_within, crossed, seeds_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from opda.nonparametric import EmpiricalDistribution
@@ -13,6 +12,7 @@ from seedbed.stats.best_intervals import _plug_in_draws, best_of_compute, best_o
 from seedbed.stats.expected_best import expected_best
 from seedbed.stats.layout import two_way
 from seedbed.stats.resampling import draw_trials
+from stats._simulate import assert_rate_within, crossed, seeds_of
 
 
 def test_the_design_chooses_the_method():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from _simulate import assert_rate_within, crossed, seeds_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
@@ -12,6 +11,7 @@ from scipy import stats
 from seedbed.stats.compare import compare_recipes, pair_trials
 from seedbed.stats.expected_best import expected_best
 from seedbed.stats.scorers import accuracy, confusion_scorer
+from stats._simulate import assert_rate_within, crossed, seeds_of
 
 
 def test_pairing_finds_the_common_seeds():

@@ -6,7 +6,6 @@ import itertools
 
 import numpy as np
 import pytest
-from _simulate import assert_rate_within, seeds_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
@@ -15,6 +14,7 @@ from seedbed.stats.dependence import clustered_variance
 from seedbed.stats.early_late import rank_correlations, winner_kept
 from seedbed.stats.layout import two_way
 from seedbed.stats.variance import mean_squares
+from stats._simulate import assert_rate_within, seeds_of
 
 
 def test_agrees_with_scipy_ties_included():

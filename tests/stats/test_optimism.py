@@ -6,12 +6,12 @@ import itertools
 
 import numpy as np
 import pytest
-from _simulate import assert_rate_within
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seedbed.stats.optimism import best_of_n_optimism
 from seedbed.stats.scorers import confusion_scorer, matthews, mean_scorer
+from stats._simulate import assert_rate_within
 
 
 def _brute_force(values_RM, trial_R, n):

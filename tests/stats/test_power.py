@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from _simulate import assert_rate_within
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.power import TTestIndPower, TTestPower
 
 from seedbed.stats.power import t_test_power, trials_needed
+from stats._simulate import assert_rate_within
 
 
 @settings(max_examples=40, deadline=None)

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.formula.api as smf
-from _simulate import FALSE_ALARM, assert_rate_within, crossed, seeds_of
 from scipy import stats
 from statsmodels.stats.anova import anova_lm
 
 from seedbed.stats.seed_tests import kendall_w, seed_test
+from stats._simulate import FALSE_ALARM, assert_rate_within, crossed, seeds_of
 
 
 @pytest.mark.parametrize("keep", [1.0, 0.7])

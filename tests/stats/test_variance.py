@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.formula.api as smf
-from _simulate import assert_rate_within, crossed, seeds_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.anova import anova_lm
@@ -14,6 +13,7 @@ from statsmodels.stats.anova import anova_lm
 from seedbed.stats.layout import two_way
 from seedbed.stats.reml import reml_components
 from seedbed.stats.variance import mean_squares, variance_components
+from stats._simulate import assert_rate_within, crossed, seeds_of
 
 
 def test_mean_squares_agree_with_statsmodels():
