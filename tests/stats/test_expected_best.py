@@ -99,7 +99,7 @@ def test_shape_follows_ns():
         ([1.0, 2.0], 1.5, "plug_in", "whole"),
         ([1.0, 2.0], 1, "other", "method"),
         (["a"], 1, "plug_in", "numbers"),
-        ([[1.0]], 1, "plug_in", "axes"),
+        ([[1.0]], 1, "plug_in", "1-dimensional"),
     ],
 )
 def test_bad_arguments_are_named(scores, ns, method, words):

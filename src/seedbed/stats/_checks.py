@@ -81,6 +81,6 @@ def share(name: str, value: float) -> float:
 
 def _shape(name: str, array: NDArray[Any], ndim: int, at_least: int) -> None:
     if array.ndim != ndim:
-        raise ValueError(f"{name} must have {ndim} axes, not {array.ndim}")
+        raise ValueError(f"{name} must be {ndim}-dimensional, not {array.ndim}-dimensional")
     if ndim and min(array.shape) < at_least:
         raise ValueError(f"{name} needs at least {at_least} along each axis, not {array.shape}")
