@@ -92,7 +92,8 @@ def test_the_interval_is_that_of_a_mean(share):
         mean_scorer(values_RM), trial=[1], examples=200, splits=4_000, selection_share=share
     )
     expected = 1.96 * values_RM.std(ddof=1) / np.sqrt(200)
-    # A standard deviation from 4,000 splits is known to 1.1 %: five of those.
+    # Nothing is chosen: both standard errors are this one. A standard deviation from 4,000
+    # splits is known to 1.1 %: five of those.
     assert found.upper - found.honest == pytest.approx(expected, rel=0.056)
 
 
@@ -142,14 +143,15 @@ def test_the_honest_estimate_is_honest(real_sd):
     error = errors.std() / np.sqrt(len(errors))
     assert -0.25 * flattered.mean() - 4 * error < errors.mean() < 4 * error
     assert flattered.mean() > 0.02
-    assert_rate_within(hits, 150, 0.93, 0.98)
+    assert_rate_within(hits, 150, 0.93, 1.0)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("real_sd", [0.0, 0.01, 0.03, 0.06])
 def test_the_honest_estimate_covers(real_sd):
-    _, _, hits = _honesty(real_sd, 1_500, seed=7)
-    assert_rate_within(hits, 1_500, 0.93, 0.98)
+    _, _, hits = _honesty(real_sd, 1_000, seed=7)
+    # Conservative where trials do not differ: which one wins is then luck alone.
+    assert_rate_within(hits, 1_000, 0.93, 1.0)
 
 
 @pytest.mark.parametrize(
