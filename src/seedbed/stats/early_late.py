@@ -49,7 +49,7 @@ def rank_correlations(
       2000), normal quantile;
     - trials that share seeds (``init`` and ``order`` given, and repeated): that interval
       covers only 60-80 % there, so the standard error comes from the influence of each trial
-      on rho, clustered by both seeds (``dependence``), with a t quantile. Covers 93-98 %
+      on rho, clustered by both seeds (``dependence``), with a t quantile. Covers 92-98 %
       from ten seeds of each factor on; conservative (up to 100 %) with fewer.
 
     Args:
