@@ -144,7 +144,7 @@ def _check(hits, draws, truth, low, high):
     for k, count in enumerate(hits):
         # Where the truth stands on the border (0, or a share of 1) one end always covers.
         border = truth[k % 3] in (0.0, 1.0)
-        assert_rate_within(count, draws, low, 0.99 if border else high)
+        assert_rate_within(count, draws, low, max(high, 0.99) if border else high)
 
 
 @pytest.mark.parametrize("truth", SHARES)
@@ -163,4 +163,4 @@ def test_intervals_cover_everywhere(grid, truth):
 @pytest.mark.parametrize("truth", SHARES[:3])
 @pytest.mark.parametrize(("grid", "keep"), [((5, 5), 0.8), ((10, 10), 0.5)])
 def test_intervals_cover_with_holes(grid, keep, truth):
-    _check(_coverage(grid, truth, 150, seed=13, keep=keep), 150, truth, 0.91, 0.98)
+    _check(_coverage(grid, truth, 150, seed=13, keep=keep), 150, truth, 0.91, 0.995)

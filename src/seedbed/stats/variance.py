@@ -74,7 +74,7 @@ def variance_components(
     its lower end then always covers).
 
     *Holes in the grid, or several trials in a cell*: restricted maximum likelihood with
-    profile-likelihood intervals, see ``reml`` (coverage 92-98 %). That trials are missing
+    profile-likelihood intervals, see ``reml`` (coverage 92-99 %). That trials are missing
     must not depend on their final scores beyond what the others tell (missing at random).
 
     Args:
