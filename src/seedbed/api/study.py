@@ -30,7 +30,7 @@ class Study:
     """Reads a study folder; a snapshot of its facts at the moment each is first asked for."""
 
     def __init__(self, folder: str | Path) -> None:
-        """Open the study in ``folder``; StudyError if there is none."""
+        """Open the study in ``folder``; NoStudyError if there is none."""
         self.layout = Layout(Path(folder))
         self.database = Database(self.layout.database)
         missing = {"spec", "task", "schedule", "model", "how"} - set(self.facts)

@@ -39,6 +39,12 @@ class StudyError(SeedbedError):
     """A study folder cannot be used as asked (damaged, incomplete)."""
 
 
+class NoStudyError(StudyError):
+    """The folder that was named holds no study."""
+
+    exit_code: ClassVar[int] = 2
+
+
 class BusyError(StudyError):
     """Another process is writing this study."""
 

@@ -23,7 +23,10 @@ class CheckpointFolder:
 
     def aside(self, trial: int, step: int, kind: Kind) -> Path:
         """Name the file to write; :meth:`publish` gives it its final name."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StorageError(f"cannot make {self.folder}: {error.strerror}") from error
         return self.folder / f"{trial:05d}-{step:07d}.{kind}{SUFFIX}{ASIDE}"
 
     def publish(self, aside: Path, trial: int, step: int, kind: Kind) -> FileFact:

@@ -17,7 +17,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 
 from seedbed.core.curves import Curve, Evaluation
-from seedbed.core.errors import StorageError, StudyError
+from seedbed.core.errors import NoStudyError, StorageError, StudyError
 from seedbed.core.seeds import Seeds
 from seedbed.core.work import Decision, Verdict
 
@@ -129,9 +129,11 @@ class Database:
     def __init__(self, path: Path, *, create: bool = False) -> None:
         """Open the study's database, or ``create`` it; StudyError if it is no such thing."""
         if not create and not path.is_file():
-            raise StudyError(f"{path.parent} holds no study (no {path.name})")
+            raise NoStudyError(f"{path.parent} holds no study (no {path.name})")
         self.path = path
-        self._engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": 60})
+        self._engine = sa.create_engine(
+            sa.URL.create("sqlite", database=str(path)), connect_args={"timeout": 60}
+        )
         sa.event.listen(self._engine, "connect", _configure)
         with self._reporting():
             if create:
@@ -150,9 +152,13 @@ class Database:
         try:
             yield
         except sa.exc.OperationalError as error:
+            if "no such" in str(error.orig):  # table or column
+                raise StudyError(f"{self.path} is no study: {error.orig}") from error
             raise StorageError(f"{self.path}: {error.orig}") from error
         except sa.exc.DatabaseError as error:
             raise StudyError(f"{self.path} is damaged or no study: {error.orig}") from error
+        except ValueError as error:
+            raise StudyError(f"{self.path} is damaged or no study: {error}") from error
 
     # -- adding
 

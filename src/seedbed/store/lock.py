@@ -7,7 +7,7 @@ import os
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from filelock import FileLock, Timeout
 
@@ -29,12 +29,20 @@ def writing(layout: Layout) -> Iterator[None]:
     except OSError as error:
         raise StorageError(f"cannot write in {layout.root}: {error.strerror}") from error
     try:
-        about = {"pid": os.getpid(), "host": socket.gethostname(), "since": time.time()}
-        layout.holder.write_text(json.dumps(about))
+        _say_holder(layout)
         yield
     finally:
-        layout.holder.unlink(missing_ok=True)
+        with suppress(OSError):
+            layout.holder.unlink(missing_ok=True)
         lock.release()
+
+
+def _say_holder(layout: Layout) -> None:
+    about = {"pid": os.getpid(), "host": socket.gethostname(), "since": time.time()}
+    try:
+        layout.holder.write_text(json.dumps(about))
+    except OSError as error:
+        raise StorageError(f"cannot write in {layout.root}: {error.strerror}") from error
 
 
 def _holder(layout: Layout) -> str:
