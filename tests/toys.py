@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from safetensors.numpy import load_file, save_file
@@ -171,6 +173,14 @@ class CounterArray:
 
     def keep(self, trials: Collection[int]) -> None:
         self.seeds = {trial: self.seeds[trial] for trial in trials}
+
+
+@contextmanager
+def memory_folder(otherwise: Path) -> Iterator[Path]:
+    """Make a folder in memory, where the system has such: commits need not wait for a disk."""
+    memory = Path("/dev/shm")
+    with TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else otherwise) as folder:
+        yield Path(folder)
 
 
 def table_of(curves: Sequence[Curve], width: int) -> TableLearner:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from toys import memory_folder
 
 from seedbed.core.curves import Curve
 from seedbed.core.seeds import Seeds
@@ -85,12 +84,11 @@ class Bench:
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Callable[..., Bench]]:
     """Make benches, each in a folder of its own (in memory, where the system has such)."""
-    memory = Path("/dev/shm")
-    with TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else tmp_path) as root:
+    with memory_folder(tmp_path) as root:
         made: list[Bench] = []
 
         def make(seeds: Sequence[Seeds]) -> Bench:
-            made.append(Bench(Path(root) / f"study-{len(made)}", seeds))
+            made.append(Bench(root / f"study-{len(made)}", seeds))
             return made[-1]
 
         yield make
