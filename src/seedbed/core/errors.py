@@ -65,9 +65,17 @@ class InterruptedStudyError(SeedbedError):
 
 def clipped(value: object, length: int = 200) -> str:
     """Show ``value`` as a person would type it, printable and at most ``length`` long."""
-    text = value if isinstance(value, str) else repr(value)
-    text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text[: length + 1])
+    try:
+        text = value if isinstance(value, str) else repr(value)
+    except ValueError:  # Python refuses to write very long integers
+        text = f"a {type(value).__name__} too long to show"
+    text = printable(text[: length + 1]).replace("\n", "\\n")
     return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def printable(text: str) -> str:
+    """Escape what a terminal would act upon instead of showing it; lines stay lines."""
+    return "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text)
 
 
 def nearest(word: str, valid: Iterable[str]) -> str:

@@ -34,8 +34,9 @@ class Schedule:
     @cached_property
     def evaluation_steps(self) -> tuple[int, ...]:
         """The steps after which a trial is evaluated, ascending; the last is ``steps``."""
-        count = math.ceil(self.steps / self.steps_per_epoch) * self.per_epoch
-        spread = {round(k * self.steps_per_epoch / self.per_epoch) for k in range(1, count + 1)}
+        per_epoch = min(self.per_epoch, self.steps_per_epoch)
+        count = math.ceil(self.steps / self.steps_per_epoch) * per_epoch
+        spread = {round(k * self.steps_per_epoch / per_epoch) for k in range(1, count + 1)}
         return tuple(sorted({s for s in spread if 0 < s < self.steps} | {self.steps}))
 
     def progress(self, step: int) -> float:

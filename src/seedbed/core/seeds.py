@@ -40,11 +40,15 @@ def crossed(init: Sequence[int], order: Sequence[int], dropout: DropoutRule) -> 
     """Combine every init seed with every order seed, so that any first part is balanced.
 
     The trials come diagonal by diagonal: (1,1), (2,2), ..., (1,2), (2,3), ... A study
-    that starts only some of them then still uses all seeds about equally often.
+    that starts only some of them then still uses all seeds about equally often. A
+    diagonal runs along the longer of the two lists.
     """
     rows, columns = len(init), len(order)
     cells = [(i, j) for i in range(rows) for j in range(columns)]
-    cells.sort(key=lambda cell: ((cell[1] - cell[0]) % columns, cell[0]))
+    if columns > rows:
+        cells.sort(key=lambda cell: ((cell[0] - cell[1]) % rows, cell[1]))
+    else:
+        cells.sort(key=lambda cell: ((cell[1] - cell[0]) % columns, cell[0]))
     return tuple(_seeds(init[i], order[j], dropout) for i, j in cells)
 
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pydantic
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from seedbed.core.errors import InputError, nearest
+from seedbed.core.errors import InputError, clipped, nearest
 from seedbed.core.seeds import SEED_LIMIT, DropoutRule, Seeds, crossed, paired
 
 if sys.version_info >= (3, 11):
@@ -22,7 +23,10 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-Positive = Annotated[int, Field(ge=1)]
+Positive = Annotated[int, Field(ge=1, lt=2**63)]
+Name = Annotated[str, Field(min_length=1, pattern=r"^[^\x00-\x1f\x7f]*$")]
+MOST_TRIALS = 100_000
+"""A design of more trials is taken for a mistake."""
 Seed = Annotated[int, Field(ge=0, lt=SEED_LIMIT)]
 BYTES = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 
@@ -41,7 +45,7 @@ class Section(BaseModel):
 class ModelSection(Section):
     """The pretrained model."""
 
-    name: str = "minilm"
+    name: Name = "minilm"
     """``minilm`` (bundled), a folder, or a hub id."""
     learner: Literal["auto", "encoder", "huggingface"] = "auto"
     """Who trains it; ``auto`` takes the fast encoder where it knows the architecture."""
@@ -50,13 +54,13 @@ class ModelSection(Section):
 class TaskSection(Section):
     """The task and its data."""
 
-    name: str = "docmatch"
+    name: Name = "docmatch"
     """A known task, or any name with ``train`` and ``validation`` files."""
-    data: str | None = None
+    data: Name | None = None
     """The folder of a known task."""
-    train: str | None = None
-    validation: str | None = None
-    test: str | None = None
+    train: Name | None = None
+    validation: Name | None = None
+    test: Name | None = None
     text: str | None = None
     """Column of the (first) text; guessed if not given."""
     text_pair: str | None = None
@@ -126,6 +130,9 @@ class SeedsSection(Section):
             raise ValueError('trials = [{ init = .., order = .. }] goes with design = "list"')
         if any(not {"init", "order"} <= set(entry) for entry in self.trials):
             raise ValueError("each of trials needs init and order")
+        sizes = [v if isinstance(v, int) else len(v) for v in (self.init, self.order)]
+        if max(*sizes, sizes[0] * sizes[1] if self.design == "crossed" else 0) > MOST_TRIALS:
+            raise ValueError(f"a design has at most {MOST_TRIALS:,} trials")
         for name in ("init", "order"):
             listed = _numbers(getattr(self, name))
             if not listed:
@@ -239,6 +246,8 @@ def read_spec(path: Path) -> Spec:
         raise InputError(f"not valid TOML: {error}", where=str(path)) from None
     except RecursionError:
         raise InputError("nested too deeply", where=str(path)) from None
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot be read: {error}", where=str(path)) from None
     return make_spec(values, where=str(path), base=path.parent)
 
 
@@ -257,35 +266,41 @@ def make_spec(values: Mapping[str, Any], *, where: str, base: Path | None = None
 def _anchored(spec: Spec, base: Path) -> Spec:
     """Make the paths of the task, and a model folder, independent of the working folder."""
     paths = {
-        key: str((base / value).resolve())
+        key: str(_absolute(value, base, where=f"[task] {key}"))
         for key in ("data", "train", "validation", "test")
         if (value := getattr(spec.task, key)) is not None
     }
     task = spec.task.model_copy(update=paths)
     model = spec.model
-    if (base / model.name).is_dir():
-        model = model.model_copy(update={"name": str((base / model.name).resolve())})
+    with suppress(OSError, InputError):  # no folder, so a name
+        folder = _absolute(model.name, base, where="[model] name")
+        if folder.is_dir():
+            model = model.model_copy(update={"name": str(folder)})
     return spec.model_copy(update={"task": task, "model": model})
+
+
+def _absolute(path: str, base: Path, *, where: str) -> Path:
+    """Give ``path`` from ``base`` or from ``~`` on, without links and dots."""
+    try:
+        return (base / Path(path).expanduser()).resolve()
+    except (OSError, RuntimeError, ValueError) as error:
+        raise InputError(f"not a usable path: {error}", where=where, given=path) from None
 
 
 def _as_input_error(error: pydantic.ValidationError, where: str) -> InputError:
     """Say the first problem: its place, what was given, what is allowed."""
     first = error.errors(include_url=False)[0]
-    place = [part for part in first["loc"] if isinstance(part, str) and part.isidentifier()]
-    section, keys = (place[0] if place else None), place[1:2]
-    there = where
-    if section is not None:
-        there = f"{where}: [{section}]" + (f" {keys[0]}" if keys else "")
+    section, *keys = [str(part) for part in first["loc"][:2]]
+    there = f"{where}: [{section}]"
     if first["type"] == "extra_forbidden":
-        valid = Spec.model_fields
-        if keys:
-            inner = Spec.model_fields[place[0]].annotation
-            valid = inner.model_fields if isinstance(inner, type) else {}
-        word = str(first["loc"][-1])
-        kind = "key" if keys or len(first["loc"]) > 1 else "section"
-        return InputError(
-            f"unknown {kind} {word!r}", where=where, allowed=nearest(word, list(valid))
-        )
+        if not keys:
+            problem = f"unknown section {clipped(section)!r}"
+            return InputError(problem, where=where, allowed=nearest(section, Spec.model_fields))
+        inner = Spec.model_fields[section].annotation
+        valid = inner.model_fields if isinstance(inner, type) else {}
+        problem = f"unknown key {clipped(keys[0])!r}"
+        return InputError(problem, where=there, allowed=nearest(keys[0], valid))
+    there += "".join(f" {key}" for key in keys)
     message = first["msg"].removeprefix("Value error, ")
     given = first.get("input")
     shown = None if isinstance(given, Mapping) else given

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from seedbed.core.errors import InputError
+from seedbed.core.spec import MOST_TRIALS
 
 DEFAULT_AT = 0.25
 """Dodge et al. 2020 found 20-30 % of training best on three of four tasks."""
@@ -31,13 +32,19 @@ def default_rule(budget: float, trials: int | None = None, at: float = DEFAULT_A
     al. 2020 found. A design of only ``trials`` trials caps start; what is then left of the
     budget goes into keep.
     """
-    if budget < 1:
+    if not budget >= 1:
         raise InputError(
             "the budget does not pay for one trial",
             where="[policy] budget",
             given=budget,
             allowed="1 or more (full-trial equivalents)",
         )
+    if not 0 < at < 1:
+        raise InputError(
+            "at is a share of full training", where="[policy] at", given=at, allowed="0 < at < 1"
+        )
+    most = float(MOST_TRIALS if trials is None else trials)
+    budget = min(budget, most)  # more than all trials in full cannot be spent
     slack = 1e-9
     keep = max(1, round(budget / 2))
     start = max(keep, int((budget - keep * (1 - at)) / at + slack))
