@@ -42,26 +42,15 @@ def prepare(spec: Spec, folder: Path) -> Study:
     device = resolve_device(spec.run.device)
     source = resolve(spec.model.name)
     task = _task(spec.task, spec.evaluation.metric)
+    recipe = spec.recipe
     schedule = Schedule(
-        len(task.train),
-        spec.recipe.batch_size,
-        spec.recipe.num_train_epochs,
-        spec.evaluation.per_epoch,
+        len(task.train), recipe.batch_size, recipe.num_train_epochs, spec.evaluation.per_epoch
     )
     policy = make_policy(spec.policy, schedule, len(seeds))
     tokenizer = load_tokenizer(source)
-    labels = np.asarray(task.validation.labels)
     learner, why = choose(source, task.label_names, spec.model.learner)
     facts = {
-        "task": {
-            "name": task.name,
-            "source": task.source,
-            "fingerprint": task.fingerprint,
-            "metric": task.metric,
-            "label_names": list(task.label_names),
-            "rows": {name: len(split) for name, split in _splits(task).items()},
-            "majority_score": majority_score(labels, task.metric, task.classes),
-        },
+        "task": _task_facts(task),
         "schedule": vars_of(schedule),
         "model": {
             "source": source,
@@ -72,15 +61,13 @@ def prepare(spec: Spec, folder: Path) -> Study:
             "learner": learner,
             "learner_reason": why,
             "device": device,
-            "precision": resolve_precision(spec.recipe.precision, device),
+            "precision": resolve_precision(recipe.precision, device),
             "policy": describe(policy, len(seeds)),
         },
         "spec": spec.model_dump(mode="json", exclude_none=True),
     }
-    encoded = {
-        name: encode(split, tokenizer, spec.recipe.max_length)
-        for name, split in _splits(task).items()
-    }
+    splits = _splits(task).items()
+    encoded = {name: encode(split, tokenizer, recipe.max_length) for name, split in splits}
     _write(layout, spec, facts, encoded)
     return Study(folder)
 
@@ -117,6 +104,19 @@ def _task(section: TaskSection, metric: str | None) -> Task:
         train_samples=section.train_samples,
         metric=metric,
     )
+
+
+def _task_facts(task: Task) -> dict[str, Any]:
+    labels = np.asarray(task.validation.labels)
+    return {
+        "name": task.name,
+        "source": task.source,
+        "fingerprint": task.fingerprint,
+        "metric": task.metric,
+        "label_names": list(task.label_names),
+        "rows": {name: len(split) for name, split in _splits(task).items()},
+        "majority_score": majority_score(labels, task.metric, task.classes),
+    }
 
 
 def _splits(task: Task) -> dict[str, Any]:

@@ -28,6 +28,8 @@ from seedbed.store.layout import Layout
 from seedbed.store.lock import writing
 from seedbed.store.retention import Retention
 
+__all__ = ["Estimate", "Observer", "train"]
+
 STATES_IN_FLIGHT = 2
 """Full states a worker may have on disk at once: the last one, and the one being written."""
 
@@ -124,20 +126,25 @@ def _run(
         stop_asked=stop.is_set,
         before_start=before_start,
     )
+    _to_the_end(study, runner)
+    return Study(layout.root)
+
+
+def _to_the_end(study: Study, runner: Runner) -> None:
+    """Run, and write down how it ended."""
     try:
         runner.run()
     except (InterruptedStudyError, KeyboardInterrupt):
         study.database.add_event("interrupted")
         raise InterruptedStudyError(
-            f"interrupted; go on with `seedbed resume {layout.root}`"
+            f"interrupted; go on with `seedbed resume {study.layout.root}`"
         ) from None
     except SeedbedError as error:
         study.database.add_event("stopped", error=str(error))
         raise
     finally:
-        pool.close()
+        runner.pool.close()
     study.database.add_event("finished")
-    return Study(layout.root)
 
 
 def _estimate(study: Study, policy: Policy, probe: Probe, workers: int) -> Estimate:

@@ -12,7 +12,7 @@ from rich.console import Console
 from seedbed import __version__
 from seedbed.cli import show
 from seedbed.cli.options import spec_from
-from seedbed.core.errors import SeedbedError
+from seedbed.core.errors import SeedbedError, printable
 
 app = typer.Typer(
     name="seedbed",
@@ -173,7 +173,7 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         app(args=arguments)
     except SeedbedError as error:
-        print(f"seedbed: {error}", file=sys.stderr)
+        print(f"seedbed: {printable(str(error))}", file=sys.stderr)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)

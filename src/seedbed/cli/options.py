@@ -64,7 +64,9 @@ def _put(values: dict[str, Any], key: str, value: Any, *, where: str) -> None:
 
 def _value(text: str) -> Any:
     """Read a value as TOML does; what is no TOML value is a string."""
+    if "\n" in text:
+        return text
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):  # TOMLDecodeError, or a number of too many digits
         return text

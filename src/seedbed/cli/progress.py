@@ -12,11 +12,11 @@ from rich.table import Table
 from rich.text import Text
 
 from seedbed.api.study import Study
-from seedbed.api.train import Estimate
+from seedbed.api.train import Estimate, Observer
 from seedbed.core.curves import Curve, Evaluation
+from seedbed.core.errors import printable
 from seedbed.core.units import duration, size
 from seedbed.core.work import Decision, Verdict
-from seedbed.run.runner import Observer
 
 WORDS = {
     Decision.CONTINUE: "going on",
@@ -78,11 +78,11 @@ class Progress(Observer):
             self.best = (curve.trial, last)
         if self.live:
             self._refresh()
-        elif verdict.decision is not Decision.CONTINUE and last is not None:
+        elif verdict.decision is not Decision.CONTINUE:
+            score = f"{self.metric} {last.score:.4f}, " if last else ""
             self._say(
                 f"trial {curve.trial} ({curve.seeds}) {WORDS[verdict.decision]} at "
-                f"{curve.progress:.0%}: {self.metric} {last.score:.4f}, {verdict.reason}"
-                f"  [{self._summary()}]"
+                f"{curve.progress:.0%}: {score}{verdict.reason}  [{self._summary()}]"
             )
 
     def judged(self, trial: int, verdict: Verdict) -> None:
@@ -98,7 +98,7 @@ class Progress(Observer):
         self._say(text)
 
     def _say(self, text: str) -> None:
-        self.console.print(Text(text), soft_wrap=True, highlight=False)
+        self.console.print(Text(printable(text)), soft_wrap=True, highlight=False)
 
     def _spent(self) -> float:
         return sum(curve.progress for curve in self.curves.values())

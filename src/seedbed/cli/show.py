@@ -7,13 +7,19 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from rich import markup
 from rich.console import Console
-from rich.markup import escape
 
 from seedbed.api.study import Study
 from seedbed.api.verify import Verification
+from seedbed.core.errors import printable
 from seedbed.core.spec import Spec
 from seedbed.core.units import duration
+
+
+def escape(text: str) -> str:
+    """Show ``text`` as it is: no markup, nothing that a terminal would obey, one line."""
+    return markup.escape(printable(text).replace("\n", "\\n"))
 
 
 def default_folder(spec: Spec) -> Path:
