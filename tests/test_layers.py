@@ -17,6 +17,7 @@ import seedbed
 ROOT = Path(seedbed.__file__).parent
 LONGEST_FILE = 320
 LONGEST_FUNCTION = 45
+"""Lines of code; the docstring, where formulas and references stand, is not counted."""
 
 LAYERS = {
     "core": set(),
@@ -136,7 +137,10 @@ def test_files_and_functions_are_short(name: str) -> None:
     assert last <= LONGEST_FILE, f"{name} has {last} lines"
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            first = node.body[0]
+            documented = ast.get_docstring(node) is not None
             lines = (node.end_lineno or 0) - node.lineno + 1
+            lines -= (first.end_lineno or 0) - first.lineno + 1 if documented else 0
             assert lines <= LONGEST_FUNCTION, f"{name}.{node.name} has {lines} lines"
 
 
