@@ -171,7 +171,7 @@ def _train(study: Any, *, quiet: bool, json: bool) -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; exits with 0, 2 (wrong input), 130 (interrupted) or 1."""
     try:
-        app(args=arguments)
+        app(args=arguments, prog_name="seedbed")
     except SeedbedError as error:
         print(f"seedbed: {printable(str(error))}", file=sys.stderr)
         sys.exit(error.exit_code)
