@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from toys import grid
-
 from seedbed.api.prepare import vars_of, write_spec
 from seedbed.core.curves import Curve
 from seedbed.core.schedule import Schedule
@@ -14,6 +12,7 @@ from seedbed.core.spec import make_spec
 from seedbed.core.work import Decision, Verdict
 from seedbed.store.database import Database, Judged
 from seedbed.store.layout import Layout
+from toys import grid
 
 
 def write_study(

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from toys import counter_curve, grid, random_curves
-from written_studies import write_study
 
 import seedbed
 from seedbed.core.work import Decision
+from toys import counter_curve, grid, random_curves
+from written_studies import write_study
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -33,11 +33,17 @@ WRONG: dict[str, tuple[list[str], list[str]]] = {
     "option": (["status", ".", "--jsn"], ["--jsn"]),
     "command": (["trian"], ["trian"]),
     "missing argument": (["status"], ["DIR"]),
-    "number": (["run", "--budget", "much"], ["--budget", "much"]),
+    "number": (["run", "--budget", "much"], ["--budget", "number"]),
     "task": (["run", "--task", "mprc"], ["mprc", "mrpc"]),
-    "key": (["run", "--set", "recipe.learning_rte=1e-5"], ["learning_rte", "did you mean 'learning_rate'?"]),
+    "key": (
+        ["run", "--set", "recipe.learning_rte=1e-5"],
+        ["learning_rte", "did you mean 'learning_rate'?"],
+    ),
     "hyphen": (["run", "--set", "recipe.learning-rate=1e-5"], ["did you mean 'learning_rate'?"]),
-    "section": (["run", "--set", "recipes.x=1"], ["unknown section 'recipes'", "did you mean 'recipe'?"]),
+    "section": (
+        ["run", "--set", "recipes.x=1"],
+        ["unknown section 'recipes'", "did you mean 'recipe'?"],
+    ),
     "no section": (["run", "--set", "learning_rate=1"], ["--set", "section.key"]),
     "no value": (["run", "--set", "recipe.learning_rate"], ["--set", "section.key=value"]),
     "type": (["run", "--set", "recipe.batch_size=many"], ["[recipe] batch_size", "many"]),
@@ -47,15 +53,24 @@ WRONG: dict[str, tuple[list[str], list[str]]] = {
     "range": (["run", "--set", "policy.budget=0"], ["[policy] budget", "greater than 0"]),
     "budget": (["run", "--budget", "0.5"], ["budget", "1 or more"]),
     "share": (
-        ["run", *"--set policy.name='start-many' --set policy.start=4 --set policy.at=1.5 --set policy.keep=1".split()],
+        [
+            "run",
+            *["--set", "policy.name='start-many'", "--set", "policy.start=4", "--set", "policy.at=1.5", "--set", "policy.keep=1"],
+        ],
         ["at", "0 < at < 1"],
     ),
     "keep": (
-        ["run", *"--set policy.name='start-many' --set policy.start=4 --set policy.at=0.5 --set policy.keep=5".split()],
+        [
+            "run",
+            *["--set", "policy.name='start-many'", "--set", "policy.start=4", "--set", "policy.at=0.5", "--set", "policy.keep=5"],
+        ],
         ["start = 4, keep = 5", "0 <= keep <= 4"],
     ),
     "more than the design": (
-        ["run", *"--set policy.name='start-many' --set policy.start=26 --set policy.at=0.5 --set policy.keep=5".split()],
+        [
+            "run",
+            *["--set", "policy.name='start-many'", "--set", "policy.start=26", "--set", "policy.at=0.5", "--set", "policy.keep=5"],
+        ],
         ["26", "1..25"],
     ),
     "study file": (["run", "missing.toml"], ["no such study file", "missing.toml"]),

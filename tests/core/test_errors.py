@@ -36,7 +36,9 @@ def test_clipped_is_printable(value: object) -> None:
     assert len(shown) <= 200
 
 
-@pytest.mark.parametrize("value", ["x" * 10**6, "\x1b[2J" * 1000, 1 << 100_000, ["a"] * 10**5],
+@pytest.mark.parametrize(
+    "value",
+    ["x" * 10**6, "\x1b[2J" * 1000, 1 << 100_000, ["a"] * 10**5],
     ids=["long", "escapes", "integer", "list"],
 )
 def test_clipped_is_short_whatever_comes(value: object) -> None:

@@ -68,23 +68,40 @@ disk_budget = "20 GB"
 
 
 def test_a_resolved_file_reads_back_as_itself(tmp_path: Path) -> None:
-    first = spec(seeds={"design": "list", "trials": [{"init": 1, "order": 2}]}, policy={"budget": 2})
+    first = spec(
+        seeds={"design": "list", "trials": [{"init": 1, "order": 2}]}, policy={"budget": 2}
+    )
     text = tomli_w.dumps(first.model_dump(mode="json", exclude_none=True))
     assert read_spec(written(tmp_path, text)) == first
 
 
 WRONG: dict[str, tuple[str, list[str]]] = {
     "unknown section": ("[recipes]\n", ["unknown section 'recipes'", "did you mean 'recipe'?"]),
-    "unknown key": ("[recipe]\nlearning_rte = 1\n", ["'learning_rte'", "did you mean 'learning_rate'?"]),
-    "key with a hyphen": ("[recipe]\nlearning-rate = 1\n", ["'learning-rate'", "did you mean 'learning_rate'?"]),
-    "key of another section": ("[model]\nbatch_size = 1\n", ["unknown key 'batch_size'", "learner, name"]),
+    "unknown key": (
+        "[recipe]\nlearning_rte = 1\n",
+        ["'learning_rte'", "did you mean 'learning_rate'?"],
+    ),
+    "key with a hyphen": (
+        "[recipe]\nlearning-rate = 1\n",
+        ["'learning-rate'", "did you mean 'learning_rate'?"],
+    ),
+    "key of another section": (
+        "[model]\nbatch_size = 1\n",
+        ["unknown key 'batch_size'", "learner, name"],
+    ),
     "key without section": ("batch_size = 3\n", ["unknown section 'batch_size'"]),
     "section is a value": ("recipe = 3\n", ["[recipe]"]),
-    "text for a number": ('[recipe]\nbatch_size = "16"\n', ["[recipe] batch_size", "integer", "16"]),
+    "text for a number": (
+        '[recipe]\nbatch_size = "16"\n',
+        ["[recipe] batch_size", "integer", "16"],
+    ),
     "number for a text": ("[model]\nname = 3\n", ["[model] name", "string"]),
     "true for a number": ("[recipe]\nbatch_size = true\n", ["[recipe] batch_size", "integer"]),
     "fraction for a count": ("[recipe]\nbatch_size = 1.5\n", ["[recipe] batch_size", "integer"]),
-    "zero batch": ("[recipe]\nbatch_size = 0\n", ["[recipe] batch_size", "greater than or equal to 1"]),
+    "zero batch": (
+        "[recipe]\nbatch_size = 0\n",
+        ["[recipe] batch_size", "greater than or equal to 1"],
+    ),
     "no number": ("[recipe]\nlearning_rate = nan\n", ["[recipe] learning_rate", "finite"]),
     "infinite": ("[policy]\nbudget = inf\n", ["[policy] budget", "finite"]),
     "negative": ("[recipe]\nwarmup_ratio = -0.1\n", ["[recipe] warmup_ratio"]),
@@ -179,7 +196,10 @@ def test_paths_start_at_the_file_and_at_home(tmp_path: Path, monkeypatch: Any) -
 
 
 def test_a_fixed_dropout_seed_and_a_list() -> None:
-    listed = {"design": "list", "trials": [{"init": 4, "order": 2}, {"init": 1, "order": 1, "dropout": 8}]}
+    listed = {
+        "design": "list",
+        "trials": [{"init": 4, "order": 2}, {"init": 1, "order": 1, "dropout": 8}],
+    }
     assert spec(seeds={**listed, "dropout": 5}).seeds.seeds() == (Seeds(4, 2, 5), Seeds(1, 1, 8))
 
 
@@ -214,7 +234,9 @@ scalars = (
 )
 values = st.recursive(
     scalars,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3)
+    ),
     max_leaves=5,
 )
 KEYS = {name: sorted(field.annotation.model_fields) for name, field in Spec.model_fields.items()}

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from toys import memory_folder
 
 from seedbed.core.curves import Curve
 from seedbed.core.seeds import Seeds
@@ -18,6 +17,7 @@ from seedbed.store.checkpoints import CheckpointFolder
 from seedbed.store.database import Database
 from seedbed.store.layout import Layout
 from seedbed.store.retention import Retention
+from toys import memory_folder
 
 
 class Ear(Observer):

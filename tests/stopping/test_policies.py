@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from toys import random_curves
 
 from seedbed.core.curves import Curve, Evaluation
 from seedbed.core.errors import InputError
 from seedbed.core.seeds import Seeds
 from seedbed.core.work import Decision
 from seedbed.stopping.policies import Patience, StartMany, TrainAll, pause_progress
+from toys import random_curves
 
 WITHOUT_END = (Decision.CONTINUE, Decision.PAUSE)
 
@@ -107,9 +107,7 @@ def test_a_pause_is_met_although_progress_is_a_rounded_share() -> None:
         (4, 0.5, -1, "keep"),
     ],
 )
-def test_rules_that_make_no_sense_are_refused(
-    start: int, at: float, keep: int, word: str
-) -> None:
+def test_rules_that_make_no_sense_are_refused(start: int, at: float, keep: int, word: str) -> None:
     with pytest.raises(InputError, match=word):
         StartMany(start, at, keep)
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from toys import grid, memory_folder
 
 from seedbed.store.database import Database
+from toys import grid, memory_folder
 
 
 @pytest.fixture

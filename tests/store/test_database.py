@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from toys import grid
 
 from seedbed.core.curves import Curve, Evaluation
 from seedbed.core.errors import SeedbedError, StorageError, StudyError
 from seedbed.core.seeds import SEED_LIMIT, Seeds
 from seedbed.core.work import Decision, Verdict
 from seedbed.store.database import Database, FileFact, Judged
+from toys import grid
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
 
@@ -53,7 +53,10 @@ def test_everything_survives_closing_and_opening(database: Database) -> None:
         Judged(0, 6, Verdict(Decision.PAUSE, "waits; 'quoted' \n [bold] ☃")),
         Judged(3, 3, Verdict(Decision.FAIL, "")),
     ]
-    files = [FileFact(0, 6, "weights", "a", "00", 5, id=1), FileFact(0, 6, "optimizer", "b", "01", 6, id=2)]
+    files = [
+        FileFact(0, 6, "weights", "a", "00", 5, id=1),
+        FileFact(0, 6, "optimizer", "b", "01", 6, id=2),
+    ]
     database.record(evaluated=evaluated, judged=judged, files=files)
     database.add_fact("answer", {"a": [1, None, "x"]})
     database.add_event("happened", where="here", n=1)

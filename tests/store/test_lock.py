@@ -70,7 +70,9 @@ def test_the_lock_is_free_again_after_an_error(tmp_path: Path) -> None:
         pass
 
 
-@pytest.mark.parametrize("about", ["", "{", "[]", "7", '{"pid": 1}', '{"pid":1,"host":"h","since":"x"}'])
+@pytest.mark.parametrize(
+    "about", ["", "{", "[]", "7", '{"pid": 1}', '{"pid":1,"host":"h","since":"x"}']
+)
 def test_an_unreadable_holder_is_another_process(
     tmp_path: Path, holder: subprocess.Popen[bytes], about: str
 ) -> None:

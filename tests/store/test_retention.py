@@ -17,9 +17,7 @@ WEIGHTS, OPTIMIZER = 10, 20
 
 
 def curve(trial: int, scores: list[float]) -> Curve:
-    found = [
-        Evaluation(step=k, progress=k / 10, score=s, loss=-s) for k, s in enumerate(scores, 1)
-    ]
+    found = [Evaluation(step=k, progress=k / 10, score=s, loss=-s) for k, s in enumerate(scores, 1)]
     return Curve(trial, Seeds(trial, 1, 1), tuple(found))
 
 
