@@ -29,6 +29,11 @@ def test_help_names_every_command(run: Run) -> None:
         assert command in out
 
 
+def start_many(start: int, at: float, keep: int) -> list[str]:
+    rule = {"name": "start-many", "start": start, "at": at, "keep": keep}
+    return ["run", *(part for k, v in rule.items() for part in ("--set", f"policy.{k}={v}"))]
+
+
 WRONG: dict[str, tuple[list[str], list[str]]] = {
     "option": (["status", ".", "--jsn"], ["--jsn"]),
     "command": (["trian"], ["trian"]),
@@ -53,24 +58,15 @@ WRONG: dict[str, tuple[list[str], list[str]]] = {
     "range": (["run", "--set", "policy.budget=0"], ["[policy] budget", "greater than 0"]),
     "budget": (["run", "--budget", "0.5"], ["budget", "1 or more"]),
     "share": (
-        [
-            "run",
-            *["--set", "policy.name='start-many'", "--set", "policy.start=4", "--set", "policy.at=1.5", "--set", "policy.keep=1"],
-        ],
+        start_many(4, 1.5, 1),
         ["at", "0 < at < 1"],
     ),
     "keep": (
-        [
-            "run",
-            *["--set", "policy.name='start-many'", "--set", "policy.start=4", "--set", "policy.at=0.5", "--set", "policy.keep=5"],
-        ],
+        start_many(4, 0.5, 5),
         ["start = 4, keep = 5", "0 <= keep <= 4"],
     ),
     "more than the design": (
-        [
-            "run",
-            *["--set", "policy.name='start-many'", "--set", "policy.start=26", "--set", "policy.at=0.5", "--set", "policy.keep=5"],
-        ],
+        start_many(26, 0.5, 5),
         ["26", "1..25"],
     ),
     "study file": (["run", "missing.toml"], ["no such study file", "missing.toml"]),

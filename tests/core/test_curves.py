@@ -89,7 +89,7 @@ def test_rank_looks_no_further_than_asked() -> None:
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=12))
 def test_rank_agrees_with_comparing_pairs(points: list[tuple[int, int]]) -> None:
-    curves = [curve(t, (float(s), float(l))) for t, (s, l) in enumerate(points)]
+    curves = [curve(t, (float(score), float(loss))) for t, (score, loss) in enumerate(points)]
     ranked = rank(curves)
     assert sorted(c.trial for c in ranked) == list(range(len(points)))
     for a, b in itertools.pairwise(ranked):

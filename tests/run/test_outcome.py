@@ -65,11 +65,12 @@ def patience_stop(
 
 
 @pytest.mark.parametrize("levels", [None, 3])
-@pytest.mark.parametrize(("start", "at", "keep"), [(20, 0.25, 5), (20, 0.5, 1), (12, 0.875, 12)])
+@pytest.mark.parametrize("rule", [(20, 0.25, 5), (20, 0.5, 1), (12, 0.875, 12)])
 @pytest.mark.parametrize("patience", [None, 2])
-def test_start_many_is_what_a_plain_reference_computes(  # noqa: PLR0917
-    bench: Any, levels: int | None, start: int, at: float, keep: int, patience: int | None
+def test_start_many_is_what_a_plain_reference_computes(
+    bench: Any, levels: int | None, rule: tuple[int, float, int], patience: int | None
 ) -> None:
+    start, at, keep = rule
     curves = random_curves(20, seed=11, levels=levels)
     study = bench([c.seeds for c in curves])
     policy = StartMany(start, at, keep)
@@ -238,3 +239,12 @@ def test_before_start_can_call_it_off_before_anything_is_recorded(bench: Any) ->
         study.runner(pool, TrainAll(), before_start=refuse).run()
     assert study.database.verdicts() == []
     assert study.on_disk() == set()
+
+
+@pytest.mark.slow
+def test_ten_thousand_trials(bench: Any) -> None:
+    curves = random_curves(10_000, seed=1, evaluations=30)
+    study = bench([c.seeds for c in curves])
+    study.run(TableLearner(curves, width=256), StartMany(10_000, 0.2, 50))
+    decided, _ = reference(curves, 10_000, 0.2, 50)
+    assert {t: v.decision for t, v in study.final.items()} == decided
