@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -43,8 +44,7 @@ class Case:
 
     def batch(self, *rows: list[int]) -> Batch:
         types = self.shape.types > 1
-        examples = [self.vocabulary.examples(SPLIT, ids, types=types) for ids in rows]
-        return pack(examples, self.shape, CPU)
+        return pack(self.vocabulary.rows(SPLIT, np.array(rows), types=types), self.shape, CPU)
 
 
 def close(ours: Tensor, theirs: Tensor, relative: float) -> bool:

@@ -3,31 +3,32 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import numpy as np
 import torch
 
 from seedbed.train.families import shape_of
-from seedbed.train.packing import _BLOCK_COST, Example, _groups, pack
+from seedbed.train.packing import _BLOCK_COST, Rows, _groups, pack
 from train.small import small_model
 
 CPU = torch.device("cpu")
 SHAPE = shape_of(small_model("bert").config)
 
 
-def example(rng: np.random.Generator, length: int) -> Example:
-    ids = rng.integers(1, 50, length)
-    return Example(ids, np.arange(length), rng.integers(0, 2, length))
+def rows_of(rng: np.random.Generator, lengths: np.ndarray[Any, Any]) -> Rows:
+    size = (len(lengths), int(lengths.sum(axis=1).max()) + 1)
+    return Rows(rng.integers(1, 50, size), np.zeros(size, int), np.zeros(size, int), lengths)
 
 
 def test_gather_and_return_are_inverse() -> None:
     rng = np.random.default_rng(4)
-    trials = [[example(rng, int(n)) for n in rng.integers(1, 60, 9)] for _ in range(3)]
-    batch = pack(trials, SHAPE, CPU)
-    heads = SHAPE.heads
-    for index, rows in ((batch.whole, batch.tokens), (batch.last, batch.examples)):
+    batch = pack(rows_of(rng, rng.integers(1, 60, (3, 9))), SHAPE, CPU)
+    heads, tokens = SHAPE.heads, batch.ids.shape[1]
+    assert len(batch.whole.blocks) > 1
+    for index, rows in ((batch.whole, tokens), (batch.last, 9)):
         queries = torch.randn(3 * rows * heads, 4)
-        pairs = torch.randn(3 * batch.tokens * 2 * heads, 4)
+        pairs = torch.randn(3 * tokens * 2 * heads, 4)
         asked = torch.cat([queries[block.query] for block in index.blocks])
         keys = [pairs[block.key] for block in index.blocks]
         values = [pairs[block.value] for block in index.blocks]
@@ -35,24 +36,22 @@ def test_gather_and_return_are_inverse() -> None:
         alive[index.dead_rows] = False
         returned = asked[index.query_back].view(3 * rows, heads, 4)
         assert torch.equal(returned[alive], queries.view(-1, heads, 4)[alive])
-        alive = torch.ones(3 * batch.tokens, dtype=torch.bool)
+        alive = torch.ones(3 * tokens, dtype=torch.bool)
         alive[index.dead_tokens] = False
         returned = torch.cat([*keys, *values])[index.kv_back].view(-1, 2, heads, 4)
         assert torch.equal(returned[alive], pairs.view(-1, 2, heads, 4)[alive])
 
 
-def test_tokens_stand_in_the_order_of_the_batch() -> None:
+def test_first_tokens_are_found() -> None:
     rng = np.random.default_rng(5)
-    trials = [[example(rng, int(n)) for n in rng.integers(1, 30, 5)] for _ in range(2)]
-    batch = pack(trials, SHAPE, CPU)
-    used = [sum(e.length for e in examples) for examples in trials]
-    assert batch.tokens == max(used) + 1
-    for trial, examples in enumerate(trials):
-        joined = np.concatenate([e.ids for e in examples])
-        assert batch.ids[trial, : used[trial]].tolist() == joined.tolist()
-        firsts = batch.firsts.view(2, -1)[trial] - trial * batch.tokens
-        assert batch.ids[trial, firsts].tolist() == [int(e.ids[0]) for e in examples]
-        assert batch.last.rows[trial].tolist() == firsts.tolist()
+    lengths = rng.integers(1, 30, (2, 5))
+    rows = rows_of(rng, lengths)
+    batch = pack(rows, SHAPE, CPU)
+    starts = np.cumsum(lengths, axis=1) - lengths
+    assert batch.last.rows.tolist() == starts.tolist()
+    firsts = batch.ids.view(-1)[batch.firsts].view(2, 5)
+    assert firsts.tolist() == np.take_along_axis(rows.ids, starts, 1).tolist()
+    assert batch.whole.rows.tolist() == [list(range(rows.ids.shape[1]))] * 2
 
 
 def test_blocks_are_cut_where_it_is_cheapest() -> None:
@@ -72,6 +71,6 @@ def test_blocks_are_cut_where_it_is_cheapest() -> None:
             for n in range(len(lengths))
             for cuts in itertools.combinations(range(1, len(lengths)), n)
         ]
-        found = _groups(lengths, heads)
+        found = [(group.begin, group.end) for group in _groups(lengths, heads)]
         assert [a for a, _ in found[1:]] == [b for _, b in found[:-1]]
         assert cost(found) == min(cost(groups) for groups in every)

@@ -85,11 +85,11 @@ def test_roberta_counts_positions_past_the_padding_token() -> None:
     assert shape.padding == 1
     split = rows_of([5, 1, 9], [7])
     vocabulary = Vocabulary.of(shape, split)
-    first, second = vocabulary.examples(split, np.array([0, 1]), types=False)
-    assert first.positions.tolist() == [2, 1, 3]
-    assert first.ids.tolist() == [1, 0, 3]
-    assert second.positions.tolist() == [2]
-    assert not first.types.any()
+    rows = vocabulary.rows(split, np.array([[1, 0]]), types=False)
+    assert rows.ids.tolist() == [[2, 1, 0, 3, 0]]
+    assert rows.positions.tolist() == [[2, 2, 1, 3, 0]]
+    assert rows.lengths.tolist() == [[1, 3]]
+    assert not rows.types.any()
     assert vocabulary.padding == {"word": 0, "position": 1}
 
 

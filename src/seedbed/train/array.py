@@ -19,7 +19,6 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -39,7 +38,7 @@ from seedbed.train.group import Group, update
 from seedbed.train.huggingface import HuggingFaceLearner, stored_tensors
 from seedbed.train.job import Job
 from seedbed.train.optimizer import learning_rate
-from seedbed.train.packing import pack
+from seedbed.train.packing import Batch, pack
 from seedbed.train.pretrained import new_layers
 from seedbed.train.probe import probe
 from seedbed.train.states import read_tensors, write_tensors
@@ -167,11 +166,9 @@ class EncoderArray:
         """
         learner, recipe = self.learner, self.job.recipe
         seeds = [start.seeds for start in group.starts]
-        ids = [batch_ids(seed.order, self.job.schedule, self.step) for seed in seeds]
-        batch = pack(
-            [self._examples(self.job.train, rows) for rows in ids], learner.shape, learner.device
-        )
-        labels = np.stack([np.asarray(self.job.train.labels)[rows] for rows in ids])
+        ids = np.stack([batch_ids(seed.order, self.job.schedule, self.step) for seed in seeds])
+        batch = self._batch(self.job.train, ids)
+        labels = np.asarray(self.job.train.labels)[ids]
         labels_SB = torch.from_numpy(labels).to(learner.device)
         masks = Masks.of(
             [seed.dropout for seed in seeds],
@@ -205,8 +202,7 @@ class EncoderArray:
             w = learner.layout.views(group.flat.to(learner.dtype))
             result = np.empty((trials, len(split), len(self.job.label_names)), np.float32)
             for ids in length_sorted_batches(split.lengths, EVALUATION_ROWS, most // trials):
-                examples = self._examples(split, ids)
-                batch = pack([examples] * trials, learner.shape, learner.device)
+                batch = self._batch(split, np.repeat(ids[None], trials, axis=0))
                 result[:, ids] = encoder.logits_of(learner.shape, w, batch).cpu().numpy()
             results |= {start.trial: result[s] for s, start in enumerate(group.starts)}
         return results
@@ -253,9 +249,11 @@ class EncoderArray:
                     return group, place
         raise KeyError(trial)
 
-    def _examples(self, split: Encoded, ids: npt.NDArray[np.int64]) -> Any:
+    def _batch(self, split: Encoded, ids: npt.NDArray[np.int64]) -> Batch:
+        """Pack the rows ``ids`` [S, B] of ``split``."""
         types = self.job.uses_token_types
-        return self.learner.vocabulary.examples(split, ids, types=types)
+        rows = self.learner.vocabulary.rows(split, ids, types=types)
+        return pack(rows, self.learner.shape, self.learner.device)
 
 
 def cross_entropy(logits_SBC: Tensor, labels_SB: Tensor) -> tuple[Tensor, Tensor]:

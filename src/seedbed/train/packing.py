@@ -1,14 +1,14 @@
-"""Examples of a batch become one row of tokens without padding, and blocks for attention.
+"""Rows of a batch become one line of tokens without padding, and blocks for attention.
 
 Axes: S trial, B example in the batch, T token of the packed batch, n example in a block,
-L position in a block, H head. A packed batch ends with at least one dummy token: padded
-places of attention blocks read it, and its gradients are always zero.
+L position in a block, Q query in a block, H head. A packed line ends with at least one
+dummy token: padded places of attention blocks read it, and its gradients are always zero.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -26,17 +26,17 @@ _ROUND = 8
 
 
 @dataclass(frozen=True)
-class Example:
-    """A tokenized example: ids numbered within the task's vocabulary, positions, types; [T]."""
+class Rows:
+    """The batches of an array of trials: ids, positions and types [S, T], lengths [S, B].
+
+    The examples of a batch follow one another; each line ends with a dummy token or more,
+    which are zeros.
+    """
 
     ids: Ints
     positions: Ints
     types: Ints
-
-    @property
-    def length(self) -> int:
-        """Number of tokens."""
-        return len(self.ids)
+    lengths: Ints
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Block:
 
     Indices point into rows of one head: ``query`` [S·n·H·Q], ``key`` and ``value``
     [S·n·H·L]. ``bias`` [S·n·H, 1, L] is 0, or -inf where a place is padding; None where
-    nothing is. ``slots`` (int32) are the examples' places in the batch.
+    nothing is. ``slots`` (int32 [S, n]) are the examples' places in the batch.
     """
 
     slots: Tensor
@@ -61,7 +61,7 @@ class Block:
 class Attention:
     """How packed rows become blocks and come back.
 
-    ``rows`` (int32) are the tokens that ask; ``query_back`` [S·R·H] and ``kv_back``
+    ``rows`` (int32 [S, R]) are the tokens that ask; ``query_back`` [S·R·H] and ``kv_back``
     [S·T·2·H] say where each packed head row stands in the joined blocks; ``dead_rows``
     and ``dead_tokens`` are flat indices of dummies, whose gradients are set to zero.
     """
@@ -82,9 +82,6 @@ class Batch:
     attention of all tokens, ``last`` that of the first tokens alone.
     """
 
-    trials: int
-    examples: int
-    tokens: int
     ids: Tensor
     positions: Tensor
     types: Tensor
@@ -93,147 +90,147 @@ class Batch:
     last: Attention
 
 
-def pack(batches: Sequence[Sequence[Example]], shape: Shape, device: torch.device) -> Batch:
+def pack(rows: Rows, shape: Shape, device: torch.device) -> Batch:
     """Pack one batch for each trial; all have the same number of examples, at least one."""
-    lengths_SB = np.array([[example.length for example in batch] for batch in batches])
-    tokens = int(lengths_SB.sum(axis=1).max()) + 1
-    starts_SB = np.cumsum(lengths_SB, axis=1) - lengths_SB
-    flat_SB = starts_SB + tokens * np.arange(len(batches))[:, None]
-    firsts = torch.from_numpy(flat_SB.reshape(-1)).to(device)
-    order_SB = np.argsort(lengths_SB, axis=1, kind="stable")
-    groups = _groups(np.take_along_axis(lengths_SB, order_SB, axis=1).max(axis=0), shape.heads)
-    place = _Places(shape, lengths_SB, flat_SB, order_SB, groups, tokens, device)
-
-    def joined(name: str) -> Tensor:
-        rows = np.zeros((len(batches), tokens), dtype=np.int64)
-        for row, batch in zip(rows, batches, strict=True):
-            values = np.concatenate([getattr(example, name) for example in batch])
-            row[: len(values)] = values
-        return torch.from_numpy(rows).to(device)
-
+    order = np.argsort(rows.lengths, axis=1, kind="stable")
+    longest = np.take_along_axis(rows.lengths, order, axis=1).max(axis=0)
+    groups = _groups(longest, shape.heads)
+    plan = _Plan(rows, order, groups, torch.arange(shape.heads, device=device))
     return Batch(
-        trials=len(batches),
-        examples=lengths_SB.shape[1],
-        tokens=tokens,
-        ids=joined("ids"),
-        positions=joined("positions"),
-        types=joined("types"),
-        firsts=firsts,
-        whole=place.attention(first_only=False),
-        last=place.attention(first_only=True),
+        ids=torch.from_numpy(rows.ids).to(device),
+        positions=torch.from_numpy(rows.positions).to(device),
+        types=torch.from_numpy(rows.types).to(device),
+        firsts=torch.from_numpy(plan.firsts.reshape(-1)).to(device),
+        whole=plan.attention(first_only=False),
+        last=plan.attention(first_only=True),
     )
 
 
-def _groups(lengths: Ints, heads: int) -> list[tuple[int, int]]:
-    """Cut ascending ``lengths`` into runs [from, to) so that padding plus overhead is least.
+@dataclass(frozen=True)
+class Run:
+    """Examples ``begin``..``end``, in the order of lengths, whose block is ``length`` long."""
 
-    A run costs its number of scores and a constant. Dynamic programming over the cuts.
+    begin: int
+    end: int
+    length: int
+
+    @property
+    def examples(self) -> int:
+        """How many examples of each trial are in it."""
+        return self.end - self.begin
+
+
+def _groups(lengths: Ints, heads: int) -> list[Run]:
+    """Cut ascending ``lengths`` into groups so that padding plus overhead is least.
+
+    A group costs its number of scores and a constant. Dynamic programming over the cuts.
     """
     rounded = [-(-int(length) // _ROUND) * _ROUND for length in lengths]
-    ends = [i + 1 for i in range(len(rounded)) if rounded[i : i + 2] != [rounded[i]] * 2]
+    ends = [i for i in range(1, len(rounded)) if rounded[i - 1] != rounded[i]] + [len(rounded)]
     best: dict[int, tuple[float, int]] = {0: (0.0, 0)}
     for end in ends:
         area = heads * rounded[end - 1] ** 2
-        best[end] = min(
-            (best[start][0] + (end - start) * area + _BLOCK_COST, start)
-            for start in (0, *ends)
-            if start < end
+        starts = (start for start in (0, *ends) if start < end)
+        best[end] = min((best[s][0] + (end - s) * area + _BLOCK_COST, s) for s in starts)
+    cuts = [len(rounded)]
+    while cuts[-1]:
+        cuts.append(best[cuts[-1]][1])
+    return [Run(a, b, rounded[b - 1]) for a, b in pairwise(reversed(cuts))]
+
+
+class _Plan:
+    """Index tensors of a batch: tokens are counted here, heads on the device."""
+
+    def __init__(self, rows: Rows, order: Ints, groups: list[Run], heads: Tensor) -> None:
+        """Find where the tokens stand; ``order`` [S, B] sorts the examples by length."""
+        self.lengths, self.order, self.groups, self.heads = rows.lengths, order, groups, heads
+        self.trials, self.tokens = rows.ids.shape
+        self.trial = np.arange(self.trials)[:, None]
+        self.starts = np.cumsum(rows.lengths, axis=1) - rows.lengths
+        self.firsts = self.starts + self.tokens * self.trial
+        used = rows.lengths.sum(axis=1)
+        dead = np.concatenate(
+            [np.arange(s * self.tokens + n, (s + 1) * self.tokens) for s, n in enumerate(used)]
         )
-    cuts, end = [], len(rounded)
-    while end:
-        cuts.append((best[end][1], end))
-        end = best[end][1]
-    return cuts[::-1]
-
-
-@dataclass(frozen=True)
-class _Places:
-    """Where examples stand in the packed rows; makes the index tensors."""
-
-    shape: Shape
-    lengths: Ints
-    firsts: Ints
-    order: Ints
-    groups: list[tuple[int, int]]
-    tokens: int
-    device: torch.device
+        self.dead = self._tensor(dead)
 
     def attention(self, *, first_only: bool) -> Attention:
         """Index tensors for all tokens as queries, or for each example's first alone."""
-        trials, examples = self.lengths.shape
-        rows = examples if first_only else self.tokens
-        heads = np.arange(self.shape.heads)
-        query_back = np.zeros((trials * rows, len(heads)), dtype=np.int64)
-        kv_back = np.zeros((trials * self.tokens, 2, len(heads)), dtype=np.int64)
-        total = sum(
-            trials * (end - start) * len(heads) * self._length(start, end)
-            for start, end in self.groups
-        )
-        blocks, queries_before, keys_before = [], 0, 0
-        for start, end in self.groups:
-            slots, token_SnL, valid = self._tokens(start, end)
-            key_rows = token_SnL[:, :, None, :] * (2 * len(heads)) + heads[:, None]
-            if first_only:
-                query_row = (slots + examples * np.arange(trials)[:, None])[..., None]
-                asks = np.ones_like(query_row, dtype=bool)
-            else:
-                query_row, asks = token_SnL, valid
-            query_rows = query_row[:, :, None, :] * len(heads) + heads[:, None]
-            query_place = queries_before + np.arange(query_rows.size).reshape(query_rows.shape)
-            key_place = keys_before + np.arange(key_rows.size).reshape(key_rows.shape)
-            query_back[query_row[asks]] = query_place.swapaxes(2, 3)[asks]
-            kv_back[token_SnL[valid], 0] = key_place.swapaxes(2, 3)[valid]
-            kv_back[token_SnL[valid], 1] = key_place.swapaxes(2, 3)[valid] + total
-            queries_before += query_rows.size
-            keys_before += key_rows.size
-            blocks.append(self._block(slots, query_rows, key_rows, valid))
-        row_SR = self.firsts - self.tokens * np.arange(trials)[:, None]
-        if not first_only:
-            row_SR = np.broadcast_to(np.arange(self.tokens), (trials, self.tokens)).copy()
-        dead = self._dead()
+        heads = len(self.heads)
+        total = sum(self.trials * g.examples * heads * g.length for g in self.groups)
+        key_back = self._back(self._tokens_back([g.length for g in self.groups]))
+        rows = np.broadcast_to(np.arange(self.tokens), (self.trials, self.tokens))
+        query_back = key_back
+        if first_only:
+            base, length = self._examples_back([1] * len(self.groups))
+            rows, query_back = self.starts, self._back((base, length, np.zeros_like(base)))
         return Attention(
-            blocks=tuple(blocks),
-            rows=self._tensor(row_SR.astype(np.int32)),
-            query_back=self._tensor(query_back.reshape(-1)),
-            kv_back=self._tensor(kv_back.reshape(-1)),
-            dead_rows=self._tensor(dead[:0] if first_only else dead),
-            dead_tokens=self._tensor(dead),
+            blocks=tuple(self._block(group, first_only) for group in self.groups),
+            rows=self._tensor(rows.astype(np.int32)),
+            query_back=query_back.view(-1),
+            kv_back=torch.stack([key_back, key_back + total], dim=1).view(-1),
+            dead_rows=self.dead[:0] if first_only else self.dead,
+            dead_tokens=self.dead,
         )
 
-    def _length(self, start: int, end: int) -> int:
-        longest = int(np.take_along_axis(self.lengths, self.order, 1)[:, start:end].max())
-        return -(-longest // _ROUND) * _ROUND
-
-    def _tokens(self, start: int, end: int) -> tuple[Ints, Ints, npt.NDArray[np.bool_]]:
-        """Slots [S, n], flat token of each place [S, n, L] (a dummy where padded), validity."""
-        slots = self.order[:, start:end]
+    def _block(self, group: Run, first_only: bool) -> Block:
+        slots = self.order[:, group.begin : group.end]
         lengths = np.take_along_axis(self.lengths, slots, 1)[..., None]
         firsts = np.take_along_axis(self.firsts, slots, 1)[..., None]
-        place = np.arange(self._length(start, end))
+        place = np.arange(group.length)
         valid = place < lengths
-        dummy = self.tokens * np.arange(1, len(slots) + 1)[:, None, None] - 1
-        return slots, np.where(valid, firsts + place, dummy), valid
-
-    def _block(
-        self, slots: Ints, query_rows: Ints, key_rows: Ints, valid: npt.NDArray[np.bool_]
-    ) -> Block:
-        bias = np.where(valid, 0.0, -np.inf).astype(np.float32)
-        bias = np.repeat(bias.reshape(-1, 1, bias.shape[-1]), self.shape.heads, axis=0)
+        dummy = self.tokens * (self.trial[..., None] + 1) - 1
+        token_SnL = self._tensor(np.where(valid, firsts + place, dummy))
+        heads = self.heads[:, None]
+        key = token_SnL[:, :, None] * (2 * len(heads)) + heads
+        asking = token_SnL
+        if first_only:
+            asking = self._tensor((slots + self.trial * self.lengths.shape[1])[..., None])
+        query = asking[:, :, None] * len(heads) + heads
+        bias = None
+        if not valid.all():
+            bias = self._tensor(np.where(valid, np.float32(0), np.float32(-np.inf)))
+            bias = bias.view(-1, 1, group.length).repeat_interleave(len(heads), dim=0)
         return Block(
             slots=self._tensor(slots.astype(np.int32)),
-            queries=query_rows.shape[-1],
-            keys=key_rows.shape[-1],
-            query=self._tensor(query_rows.reshape(-1)),
-            key=self._tensor(key_rows.reshape(-1)),
-            value=self._tensor(key_rows.reshape(-1) + self.shape.heads),
-            bias=None if valid.all() else self._tensor(bias),
+            queries=asking.shape[-1],
+            keys=group.length,
+            query=query.view(-1),
+            key=key.view(-1),
+            value=key.view(-1) + len(heads),
+            bias=bias,
         )
 
-    def _dead(self) -> Ints:
-        """Flat indices of the dummy tokens at each trial's end."""
-        used = self.lengths.sum(axis=1)
-        spans = [np.arange(s * self.tokens + n, (s + 1) * self.tokens) for s, n in enumerate(used)]
-        return np.concatenate(spans)
+    def _examples_back(self, lengths: list[int]) -> tuple[Ints, Ints]:
+        """Where each example's rows begin in the joined blocks, and its block's length: [S, B].
+
+        ``lengths`` are the blocks' lengths, those of keys or of queries.
+        """
+        base, length = np.zeros_like(self.order), np.zeros_like(self.order)
+        before, heads = 0, len(self.heads)
+        for group, block in zip(self.groups, lengths, strict=True):
+            slots = self.order[:, group.begin : group.end]
+            rank = self.trial * group.examples + np.arange(group.examples)
+            np.put_along_axis(base, slots, before + rank * heads * block, 1)
+            np.put_along_axis(length, slots, np.full_like(slots, block), 1)
+            before += self.trials * group.examples * heads * block
+        return base, length
+
+    def _tokens_back(self, lengths: list[int]) -> tuple[Ints, Ints, Ints]:
+        """The same for each token, with its position: [S, T]; zeros for dummies."""
+        base, length = self._examples_back(lengths)
+        out = np.zeros((3, self.trials, self.tokens), dtype=np.int64)
+        for s, counts in enumerate(self.lengths):
+            used = int(counts.sum())
+            out[0, s, :used] = np.repeat(base[s], counts)
+            out[1, s, :used] = np.repeat(length[s], counts)
+            out[2, s, :used] = np.arange(used) - np.repeat(self.starts[s], counts)
+        return out[0], out[1], out[2]
+
+    def _back(self, places: tuple[Ints, Ints, Ints]) -> Tensor:
+        """Give every head's row of (begin, block length, position): [rows, H]."""
+        base, length, position = (self._tensor(part.reshape(-1, 1)) for part in places)
+        return base + self.heads * length + position
 
     def _tensor(self, values: npt.NDArray[np.generic]) -> Tensor:
-        return torch.from_numpy(np.ascontiguousarray(values)).to(self.device)
+        return torch.from_numpy(np.ascontiguousarray(values)).to(self.heads.device)

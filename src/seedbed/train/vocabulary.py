@@ -1,4 +1,4 @@
-"""Which rows of the embedding tables a task can train, and its rows as examples."""
+"""Which rows of the embedding tables a task can train, and its batches in their numbers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from seedbed.core.errors import InputError
 from seedbed.tasks.encode import Encoded
 from seedbed.train.batches import Ids
 from seedbed.train.families import Shape
-from seedbed.train.packing import Example, Ints
+from seedbed.train.packing import Ints, Rows
 
 
 @dataclass(frozen=True)
@@ -64,21 +64,32 @@ class Vocabulary:
             rows["position"] = padding
         return rows
 
-    def examples(self, split: Encoded, ids: Ids, *, types: bool) -> list[Example]:
-        """Give the rows ``ids`` of ``split``; without ``types`` all token types are 0."""
-        return [self._example(split, int(i), types) for i in ids]
+    def rows(self, split: Encoded, ids: Ids, *, types: bool) -> Rows:
+        """Give the rows ``ids`` [S, B] of ``split``; without ``types`` all types are 0."""
+        begins, lengths = split.offsets[ids], split.offsets[ids + 1] - split.offsets[ids]
+        size = (len(ids), int(lengths.sum(axis=1).max()) + 1)
+        words, positions, kinds = (np.zeros(size, dtype=np.int64) for _ in range(3))
+        for s, counts in enumerate(lengths):
+            used = int(counts.sum())
+            starts = np.repeat(np.cumsum(counts) - counts, counts)
+            place = np.arange(used) - starts
+            where = np.repeat(begins[s], counts) + place
+            tokens = split.tokens[where]
+            words[s, :used] = self.numbers[tokens]
+            positions[s, :used] = self._positions(tokens, starts, place)
+            if types:
+                kinds[s, :used] = split.types[where]
+        return Rows(words, positions, kinds, lengths)
 
-    def _example(self, split: Encoded, i: int, types: bool) -> Example:
-        span = slice(int(split.offsets[i]), int(split.offsets[i + 1]))
-        tokens = np.asarray(split.tokens[span])
-        if self.shape.counts_positions:
-            real = tokens != self.shape.padding
-            positions = np.cumsum(real) * real + (self.shape.padding or 0)
-        else:
-            positions = np.arange(len(tokens))
-        kinds = split.types[span] if types else np.zeros(len(tokens))
-        ids = self.numbers[tokens].astype(np.int64)
-        return Example(ids, positions.astype(np.int64), np.asarray(kinds, dtype=np.int64))
+    def _positions(self, tokens: npt.NDArray[np.int32], starts: Ints, place: Ints) -> Ints:
+        """Number the tokens of each example, which begins at ``starts``."""
+        if not self.shape.counts_positions:
+            return place
+        real = (tokens != self.shape.padding).astype(np.int64)
+        count = np.cumsum(real)
+        within = count - (count - real)[starts]
+        numbered: Ints = within * real + (self.shape.padding or 0)
+        return numbered
 
 
 def first_position(shape: Shape) -> int:
