@@ -18,6 +18,7 @@ from seedbed.train.array import EncoderArray, EncoderLearner, cross_entropy
 from seedbed.train.choose import build, choose
 from seedbed.train.huggingface import HuggingFaceLearner
 from seedbed.train.states import read_tensors
+from seedbed.train.width import MOST, fitting
 from train.small import FAMILIES, small_job
 
 STEPS = 12
@@ -162,6 +163,13 @@ def test_a_group_too_large_for_memory_is_halved(
     assert learner.width < 5
     for trial, result in expected.items():
         assert bits(found[trial]).loss == pytest.approx(bits(result).loss, abs=1e-3)
+
+
+def test_the_width_is_what_fits_beside_what_is_shared(learner: EncoderLearner) -> None:
+    assert learner.width == 1  # one trial at a time on the CPU
+    assert fitting(free=1000, one=150, two=250) == 9  # 50 shared, 100 each
+    assert fitting(free=100, one=150, two=250) == 1
+    assert fitting(free=10**12, one=0, two=0) == MOST
 
 
 def test_a_trial_that_diverges_fails_alone(tmp_path: Path) -> None:

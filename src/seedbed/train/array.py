@@ -44,9 +44,10 @@ from seedbed.train.probe import probe
 from seedbed.train.states import read_tensors, write_tensors
 from seedbed.train.vocabulary import Vocabulary
 from seedbed.train.weights import Layout, decay_factor, unknown_tensors
+from seedbed.train.width import measured_width
 
-EVALUATION_TOKENS = {"cpu": 2048, "cuda": 65536}
-"""Largest evaluation batch in padded tokens: what the CPU's cache holds; what fills a GPU."""
+EVALUATION_TOKENS = {"cpu": 1024, "cuda": 65536}
+"""Largest evaluation batch in padded tokens: small in memory, or enough to fill a GPU."""
 
 
 class EncoderLearner:
@@ -54,9 +55,12 @@ class EncoderLearner:
 
     saves = True
 
-    def __init__(self, job: Job, width: int = 1) -> None:
-        """Load the pretrained model once; ``width`` is how many trials an array may hold."""
-        self.job, self.width = job, width
+    def __init__(self, job: Job, width: int | None = None) -> None:
+        """Load the pretrained model once.
+
+        ``width`` is how many trials an array may hold; on a GPU it is measured if not given.
+        """
+        self.job = job
         self.reference = HuggingFaceLearner(job)
         self.evaluation_steps = job.schedule.evaluation_steps
         model = self.reference.pretrained.model
@@ -74,6 +78,7 @@ class EncoderLearner:
         self.device = torch.device(job.device)
         self.gaps = self.layout.gaps.to(self.device)
         self.dtype = torch.bfloat16 if job.precision == "bfloat16" else torch.float32
+        self.width = measured_width(self) if width is None else width
 
     @property
     def new_layer_names(self) -> tuple[str, ...]:
@@ -87,6 +92,12 @@ class EncoderLearner:
     def probe(self) -> Probe:
         """Train and evaluate a little on a trial that is thrown away."""
         return probe(self.job, self.array([Start(0, Seeds(0, 0, 0))]))
+
+    def peak(self, starts: list[Start]) -> int:
+        """Train a step with ``starts`` on the GPU and give the most bytes that were in use."""
+        torch.cuda.reset_peak_memory_stats(self.device)
+        self.array(starts).train_step()
+        return torch.cuda.max_memory_allocated(self.device)
 
     def export(self, weights: Path, folder: Path) -> None:
         """Write saved weights as a folder that ``from_pretrained`` opens, with tokenizer."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -90,8 +91,7 @@ class Masks:
             return None
         heads, queries, keys = size
         half = (heads + 1) // 2
-        head = torch.arange(half, dtype=torch.int32, device=slots.device)
-        query = torch.arange(queries, dtype=torch.int32, device=slots.device)
+        head, query = _counting(half, slots.device), _counting(queries, slots.device)
         counters = ((slots[:, :, None] * half + head)[..., None] * longest + query) * longest
         mask = self._mask(place, p, counters[..., None], keys, lanes=2)
         mask = mask.view(*slots.shape, 2 * half, queries, keys)
@@ -106,18 +106,17 @@ class Masks:
         """
         rate = Rate.of(p)
         key1, key2 = (key.view(-1, *[1] * (rows.dim() - 1)) for key in self.keys[place])
-        column = torch.arange(columns, dtype=torch.int32, device=rows.device)
-        hashes = _hash(rows + key1, column, key2)
+        hashes = _hash(rows + key1, _counting(columns, rows.device), key2)
         shape = (*hashes.shape[:lanes], 2, *hashes.shape[lanes:])
         bits = torch.empty(shape, dtype=torch.int32, device=rows.device)
-        for lane in (0, 1):
-            out = bits.select(lanes, lane)
-            if lane == 0:
-                torch.bitwise_and(hashes, 0xFFFF, out=out)
-            else:
-                torch.bitwise_right_shift(hashes, 16, out=out).bitwise_and_(0xFFFF)
-            # all ones where the number is below the threshold, then the factor's bit pattern
-            out.sub_(rate.kept).bitwise_right_shift_(31).bitwise_and_(_float_bits(rate.factor))
+        low, high = bits.select(lanes, 0), bits.select(lanes, 1)
+        device = rows.device
+        torch.bitwise_and(hashes, _int(0xFFFF, device), out=low)
+        torch.bitwise_right_shift(hashes, _int(16, device), out=high)
+        high.bitwise_and_(_int(0xFFFF, device))
+        # all ones where the number is below the threshold, then the factor's bit pattern
+        bits.sub_(_int(rate.kept, device)).bitwise_right_shift_(_int(31, device))
+        bits.bitwise_and_(_int(_float_bits(rate.factor), device))
         mask = bits.view(torch.float32)
         return mask if self.dtype == torch.float32 else mask.to(self.dtype)
 
@@ -128,14 +127,29 @@ def _hash(rows: Tensor, columns: Tensor, key: Tensor) -> Tensor:
     Constants of Chris Wellons' lowbias32 (https://nullprogram.com/blog/2018/07/31/). The
     shift of int32 keeps the sign, so the copied sign bits are masked away.
     """
+    device = rows.device
     h = rows + columns
     u = torch.empty_like(h)
-    torch.bitwise_right_shift(h, 16, out=u)
-    h.bitwise_xor_(u.bitwise_and_(0xFFFF)).mul_(0x7FEB352D).bitwise_xor_(key)
-    torch.bitwise_right_shift(h, 15, out=u)
-    h.bitwise_xor_(u.bitwise_and_(0x1FFFF)).mul_(0x846CA68B - (1 << 32))
-    torch.bitwise_right_shift(h, 16, out=u)
-    return h.bitwise_xor_(u.bitwise_and_(0xFFFF))
+    torch.bitwise_right_shift(h, _int(16, device), out=u)
+    h.bitwise_xor_(u.bitwise_and_(_int(0xFFFF, device)))
+    h.mul_(_int(0x7FEB352D, device)).bitwise_xor_(key)
+    torch.bitwise_right_shift(h, _int(15, device), out=u)
+    h.bitwise_xor_(u.bitwise_and_(_int(0x1FFFF, device)))
+    h.mul_(_int(0x846CA68B - (1 << 32), device))
+    torch.bitwise_right_shift(h, _int(16, device), out=u)
+    return h.bitwise_xor_(u.bitwise_and_(_int(0xFFFF, device)))
+
+
+@lru_cache(maxsize=256)
+def _int(value: int, device: torch.device) -> Tensor:
+    """Give ``value`` as int32; a Python number would be converted anew at every use."""
+    return torch.tensor(value, dtype=torch.int32, device=device)
+
+
+@lru_cache(maxsize=4096)
+def _counting(count: int, device: torch.device) -> Tensor:
+    """Give 0..count-1 as int32."""
+    return torch.arange(count, dtype=torch.int32, device=device)
 
 
 def _float_bits(value: float) -> int:

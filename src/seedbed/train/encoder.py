@@ -157,12 +157,13 @@ def logits_of(shape: Shape, w: Tensors, batch: Batch) -> Tensor:
 def backward(tape: Tape, dlogits_SBC: Tensor, g: Tensors) -> None:
     """Write the gradient of every weight into ``g`` (float32 [S, ...], by the same names).
 
-    ``dlogits_SBC`` is the gradient of the logits. ``g`` needs not be zero before.
+    ``dlogits_SBC`` is the gradient of the logits. ``g`` needs not be zero before. The
+    tape is used up: its layers are freed one by one.
     """
     run = tape.run
     dx = _head_backward(run, tape.head, dlogits_SBC, g)
     for i in reversed(range(run.shape.layers)):
-        dx = _layer_backward(run, i, tape.layers[i], dx, g)
+        dx = _layer_backward(run, i, tape.layers.pop(), dx, g)  # frees what it needed
     _embed_backward(run, tape.embedding, dx, g)
 
 
