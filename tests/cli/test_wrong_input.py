@@ -55,7 +55,7 @@ WRONG: dict[str, tuple[list[str], list[str]]] = {
     "deep": (["run", "--set", "recipe.batch_size=" + "[" * 20_000], ["[recipe] batch_size"]),
     "long": (["run", "--set", "recipe.batch_size=" + "9" * 5000], ["[recipe] batch_size"]),
     "two values": (["run", "--set", "seeds.init=1\nx=2"], ["[seeds] init"]),
-    "range": (["run", "--set", "policy.budget=0"], ["[policy] budget", "greater than 0"]),
+    "range": (["run", "--set", "policy.budget=0"], ["[policy] budget", "1 or more"]),
     "budget": (["run", "--budget", "0.5"], ["budget", "1 or more"]),
     "share": (
         start_many(4, 1.5, 1),

@@ -150,13 +150,20 @@ class PolicySection(Section):
 
     name: Literal["auto", "start-many", "none"] = "auto"
     """``auto``: start-many by the budget's rule if a budget is given, else none."""
-    budget: float | None = Field(None, gt=0)
+    budget: float | None = None
     """What may be spent, in full trials."""
     start: int | None = None
     at: float | None = None
     keep: int | None = None
     patience: int | None = None
     """Stop a trial after so many evaluations without a better validation loss."""
+
+    @field_validator("budget")
+    @classmethod
+    def _pays_for_a_trial(cls, budget: float | None) -> float | None:
+        if budget is not None and budget < 1:
+            raise ValueError("the budget does not pay for one trial; it counts full trials, 1 or more")
+        return budget
 
     @model_validator(mode="after")
     def _consistent(self) -> PolicySection:
