@@ -25,6 +25,9 @@ WORDS = {
     Decision.FINISH: "finished",
     Decision.FAIL: "failed",
 }
+QUIET_SECONDS = 30.0
+"""Off a terminal, a line comes at least so often while evaluations come in."""
+
 BARS = " ▁▂▃▄▅▆▇█"
 
 
@@ -40,7 +43,7 @@ class Progress(Observer):
         if study.winner is not None:
             self.best = (study.winner.curve.trial, study.winner.evaluation)
         self.total = 0.0
-        self.began = time.monotonic()
+        self.began = self.last_line = time.monotonic()
         self.done_before = study.spent
         self.live = Live(console=console, refresh_per_second=2) if console.is_terminal else None
 
@@ -84,6 +87,8 @@ class Progress(Observer):
                 f"trial {curve.trial} ({curve.seeds}) {WORDS[verdict.decision]} at "
                 f"{curve.progress:.0%}: {score}{verdict.reason}  [{self._summary()}]"
             )
+        elif time.monotonic() - self.last_line > QUIET_SECONDS:
+            self._say(f"{self._spent():.2f} of {self.total:.2f} full trials: {self._summary()}")
 
     def judged(self, trial: int, verdict: Verdict) -> None:
         """Take in a verdict of the policy."""
@@ -98,6 +103,7 @@ class Progress(Observer):
         self._say(text)
 
     def _say(self, text: str) -> None:
+        self.last_line = time.monotonic()
         self.console.print(Text(printable(text)), soft_wrap=True, highlight=False)
 
     def _spent(self) -> float:

@@ -162,7 +162,9 @@ class PolicySection(Section):
     @classmethod
     def _pays_for_a_trial(cls, budget: float | None) -> float | None:
         if budget is not None and budget < 1:
-            raise ValueError("the budget does not pay for one trial; it counts full trials, 1 or more")
+            raise ValueError(
+                "the budget does not pay for one trial; it counts full trials, 1 or more"
+            )
         return budget
 
     @model_validator(mode="after")
