@@ -32,6 +32,7 @@ GLUE ?= ../shared/data/glue
 bench: $(READY)  ## speed beside the Trainer, of the exact search and of the analyses
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[bench]'
 	$(BIN)/python benchmarks/throughput.py --glue $(GLUE)
+	$(BIN)/python benchmarks/scaling.py
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/replay_speed.py
 
 soak: $(READY)  ## fault injection and endurance, the long versions
