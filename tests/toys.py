@@ -109,6 +109,7 @@ class CounterLearner:
 
     evaluation_steps = STEPS
     saves = True
+    new_layer_names = ("counter",)
 
     def __init__(
         self,

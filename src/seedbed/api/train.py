@@ -28,10 +28,10 @@ from seedbed.store.layout import Layout
 from seedbed.store.lock import writing
 from seedbed.store.retention import Retention
 
-__all__ = ["Estimate", "Observer", "train"]
+__all__ = ["Estimate", "Observer", "Ready", "train"]
 
 STATES_IN_FLIGHT = 2
-"""Full states a worker may have on disk at once: the last one, and the one being written."""
+"""Full states of a trial in training on disk at once: the last, and the one being written."""
 
 
 @dataclass(frozen=True)
@@ -91,23 +91,24 @@ def _run(
     on_estimate: Callable[[Estimate], None],
     stop: threading.Event,
 ) -> Study:
-    from seedbed.train.hardware import cores, describe
+    from seedbed.train.hardware import cores, describe, resolve_device
 
     layout, run = study.layout, study.spec.run
-    device = study.facts["how"]["device"]
+    device = resolve_device(study.facts["how"]["device"])  # a GPU study needs its GPU
     policy = _policy(study)
     work = len(study.curves)
     size = 1 if device == "cuda" else min(run.processes or cores(), work)
     study.database.add_event("started", workers=size, platform=describe(device))
 
     def before_start(ready: Ready) -> None:
-        probe = ready.probe or Probe()
-        estimate = _estimate(study, policy, probe, size)
+        probe, lanes = ready.probe or Probe(), size * ready.width
+        estimate = _estimate(study, policy, probe, size, lanes)
         on_estimate(estimate)
-        _check_disk(study, probe, estimate, size)
+        _check_disk(study, probe, estimate, lanes)
         if run.disk_budget_bytes is not None:  # what workers write is not recorded yet
-            room = run.disk_budget_bytes - size * probe.state_bytes
+            room = run.disk_budget_bytes - lanes * probe.state_bytes
             runner.retention = Retention(run.keep_best, room)
+        study.database.add_fact("new_layers", list(ready.new_layers))
 
     pool = ProcessPool(
         partial(build_learner, layout.root.resolve()),
@@ -147,8 +148,8 @@ def _to_the_end(study: Study, runner: Runner) -> None:
     study.database.add_event("finished")
 
 
-def _estimate(study: Study, policy: Policy, probe: Probe, workers: int) -> Estimate:
-    """Scale what one trial takes to what the policy will train."""
+def _estimate(study: Study, policy: Policy, probe: Probe, workers: int, lanes: int) -> Estimate:
+    """Scale what one trial takes to what the policy will train, ``lanes`` trials at a time."""
     rule = policy.inner if isinstance(policy, Patience) else policy
     started = rule.starts(len(study.curves))
     schedule = study.schedule
@@ -161,19 +162,19 @@ def _estimate(study: Study, policy: Policy, probe: Probe, workers: int) -> Estim
         full = started * rule.at + rule.keep * (1 - rule.at)
         waiting = started
     left = max(0.0, full - study.spent)
-    states = min(waiting, started) + STATES_IN_FLIGHT * workers
+    states = min(waiting, started) + STATES_IN_FLIGHT * lanes
     disk = states * probe.state_bytes + (study.spec.run.keep_best + 1) * probe.weights_bytes
     how = study.facts["how"]
     return Estimate(
         trials=full,
-        seconds=left * trial_seconds / workers,
+        seconds=left * trial_seconds / lanes,
         disk_bytes=min(disk, study.spec.run.disk_budget_bytes or disk),
         workers=workers,
         learner=how["learner"],
     )
 
 
-def _check_disk(study: Study, probe: Probe, estimate: Estimate, workers: int) -> None:
+def _check_disk(study: Study, probe: Probe, estimate: Estimate, lanes: int) -> None:
     """Refuse to start what the disk (or its budget) has no room for."""
     held = sum(file.bytes for file in study.database.files())
     free = shutil.disk_usage(study.layout.root).free + held
@@ -185,14 +186,14 @@ def _check_disk(study: Study, probe: Probe, estimate: Estimate, workers: int) ->
             allowed='more space, or [run] disk_budget = "..." (paused trials are recomputed)',
         )
     budget = study.spec.run.disk_budget_bytes
-    least = STATES_IN_FLIGHT * workers * probe.state_bytes
+    least = STATES_IN_FLIGHT * lanes * probe.state_bytes
     least += (study.spec.run.keep_best + 1) * probe.weights_bytes
     if budget is not None and budget < least:
         raise InputError(
             "the disk budget is too small for the trials in training",
             where="[run] disk_budget",
             given=study.spec.run.disk_budget,
-            allowed=f"at least {size(least)} with {workers} workers",
+            allowed=f"at least {size(least)} with {lanes} trials in training",
         )
 
 

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from seedbed.api.study import Study
-from seedbed.api.train import Estimate, Observer
+from seedbed.api.train import Estimate, Observer, Ready
 from seedbed.core.curves import Curve, Evaluation
 from seedbed.core.errors import printable
 from seedbed.core.units import duration, size
@@ -70,6 +70,13 @@ class Progress(Observer):
             f"about {duration(estimate.seconds)} on {estimate.workers} worker(s), "
             f"at most {size(estimate.disk_bytes)} of disk; learner: {estimate.learner}"
         )
+
+    def ready(self, ready: Ready) -> None:
+        """Say what the init seed draws."""
+        if ready.new_layers:
+            self._say(f"drawn by the init seed: {', '.join(ready.new_layers)}")
+        else:
+            self._say("the checkpoint has every layer, so the init seed changes nothing")
 
     def evaluated(self, curve: Curve, verdict: Verdict) -> None:
         """Take in an evaluation."""

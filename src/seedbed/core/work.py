@@ -97,6 +97,10 @@ class Learner(Protocol):
     saves: bool
     """Whether there is a state to save (a learner that plays recorded curves has none)."""
 
+    @property
+    def new_layer_names(self) -> tuple[str, ...]:
+        """The weights that the checkpoint lacked: what the init seed draws."""
+
     def array(self, starts: Sequence[Start]) -> Array:
         """Take up trials that all stand at the same step."""
 

@@ -48,9 +48,7 @@ class InlinePool:
     def __init__(self, learner: Learner, folder: Path, *, probing: bool = False) -> None:
         """Train with ``learner``; states go to ``folder``."""
         self._learner, self._folder = learner, CheckpointFolder(folder)
-        probe = learner.probe() if probing else None
-        steps = tuple(learner.evaluation_steps)
-        self._messages: deque[Message] = deque([Ready(steps, learner.width, learner.saves, probe)])
+        self._messages: deque[Message] = deque([Ready.of(learner, probing=probing)])
         self._work: Segment | None = None
         self._answer: Collection[int] | None = None
 

@@ -22,6 +22,14 @@ class Ready:
     width: int
     saves: bool
     probe: Probe | None
+    new_layers: tuple[str, ...] = ()
+
+    @staticmethod
+    def of(learner: Learner, *, probing: bool) -> Ready:
+        """Say what ``learner`` is ready for; ``probing`` also measures it."""
+        probe = learner.probe() if probing else None
+        steps = tuple(learner.evaluation_steps)
+        return Ready(steps, learner.width, learner.saves, probe, learner.new_layer_names)
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,8 @@ class TableLearner:
         self.width = width
         self._failures = dict(failures or {})
 
+    new_layer_names: tuple[str, ...] = ()
+
     def array(self, starts: Sequence[Start]) -> _PlayedArray:
         """Take up trials by their seeds."""
         return _PlayedArray(self._evaluations, self._failures, starts)

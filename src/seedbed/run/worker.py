@@ -52,10 +52,8 @@ def _watch_parent(parent: int) -> None:
 
 def _serve(connection: Connection, factory: LearnerFactory, folder: Path, probing: bool) -> None:
     learner = factory()
-    probe = learner.probe() if probing else None
     checkpoints = CheckpointFolder(folder)
-    steps = tuple(learner.evaluation_steps)
-    connection.send(Ready(steps, learner.width, learner.saves, probe))
+    connection.send(Ready.of(learner, probing=probing))
     while True:
         work = segment(learner, checkpoints, connection.recv())
         report = next(work, None)
