@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from seedbed import __version__
-from seedbed.cli import show
+from seedbed.cli import analysis, show
 from seedbed.cli.options import spec_from
 from seedbed.core.errors import SeedbedError, printable
 
@@ -166,6 +166,9 @@ def _train(study: Any, *, quiet: bool, json: bool) -> None:
             done = train(study.layout.root, progress, progress.expect)
     if json or not quiet:
         show.status(done.status(), json=json)
+
+
+analysis.register(app)
 
 
 def main(arguments: list[str] | None = None) -> None:

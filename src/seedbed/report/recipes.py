@@ -14,7 +14,7 @@ import numpy as np
 from seedbed.core.errors import InputError
 from seedbed.report.plain import plain
 from seedbed.report.predictions import scorer_at_best
-from seedbed.report.recording import Floats, Ints, Recording
+from seedbed.report.recording import Ints, Recording
 from seedbed.stats.compare import Comparison, compare_recipes, pair_trials
 from seedbed.stats.layout import two_way
 from seedbed.stats.power import TrialsNeeded, trials_needed
@@ -205,7 +205,17 @@ def power_of_recording(
         warnings.append(f"the spread is measured on {len(finals)} trials only")
     if not two_way(finals, recording.inits, recording.orders).crossed:
         warnings.append("the seeds do not cross: pairing by seeds cannot be judged")
-        return _needed(difference, finals, recording.name, power, level, tuple(warnings))
+        total = float(finals.var(ddof=1))
+        return Power(  # unpaired only: the parts of the spread are not known
+            needed=trials_needed(
+                difference, init=0.0, order=0.0, rest=total, power=power, level=level
+            ),
+            variance=(None, None, None),
+            total=total,
+            source=recording.name,
+            paired=False,
+            warnings=(*warnings, *_flat(total)),
+        )
     parts = variance_components(finals, recording.inits, recording.orders)
     return power_of_numbers(
         difference,
@@ -239,26 +249,6 @@ def power_of_numbers(
         source=source,
         paired=True,
         warnings=(*warnings, *_flat(init + order + rest)),
-    )
-
-
-def _needed(
-    difference: float,
-    finals_T: Floats,
-    source: str,
-    power: float,
-    level: float,
-    warnings: tuple[str, ...],
-) -> Power:
-    """Count unpaired trials only: the parts of the spread are not known."""
-    total = float(finals_T.var(ddof=1))
-    return Power(
-        needed=trials_needed(difference, init=0.0, order=0.0, rest=total, power=power, level=level),
-        variance=(None, None, None),
-        total=total,
-        source=source,
-        paired=False,
-        warnings=(*warnings, *_flat(total)),
     )
 
 

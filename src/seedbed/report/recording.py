@@ -17,7 +17,7 @@ from seedbed.core.curves import Curve
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-GRID_DECIMALS = 9
+GRID_DECIMALS = 8
 """Shares of training that agree to so many decimals are the same."""
 
 SCORE_RANGES: Mapping[str, tuple[float, float]] = {
@@ -137,7 +137,9 @@ class Grid:
 
 def _grid(finished: tuple[Curve, ...]) -> Grid:
     shares = [{round(e.progress, GRID_DECIMALS) for e in c.evaluations} for c in finished]
-    common = sorted(set.intersection(*shares))
+    common = set.intersection(*shares)
+    first = [e.progress for e in finished[0].evaluations]
+    progress_E = np.array([p for p in first if round(p, GRID_DECIMALS) in common])
     best_TE = np.empty((len(finished), len(common)))
     loss_TE = np.empty_like(best_TE)
     for t, curve in enumerate(finished):
@@ -145,8 +147,8 @@ def _grid(finished: tuple[Curve, ...]) -> Grid:
         for evaluation in curve.evaluations:
             if evaluation.better_than(best):
                 best = evaluation
-            if place < len(common) and round(evaluation.progress, GRID_DECIMALS) == common[place]:
+            if round(evaluation.progress, GRID_DECIMALS) in common:
                 best_TE[t, place], loss_TE[t, place] = best.score, best.loss
                 place += 1
     same = all(len(share) == len(common) for share in shares)
-    return Grid(np.array(common), best_TE, loss_TE, same)
+    return Grid(progress_E, best_TE, loss_TE, same)
