@@ -17,7 +17,7 @@ from seedbed.core.curves import Curve
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-GRID_DECIMALS = 8
+GRID_DECIMALS = 9
 """Shares of training that agree to so many decimals are the same."""
 
 SCORE_RANGES: Mapping[str, tuple[float, float]] = {
