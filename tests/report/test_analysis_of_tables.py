@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from pathlib import Path
 from typing import Any
 
@@ -134,7 +135,7 @@ def test_one_trial_and_one_seed_give_what_they_can_and_say_so(tmp_path: Path) ->
     assert [o["estimate"] for o in one["expected_best"]] == [0.7]
     assert one["variance"]["total"] is None
     assert one["early_late"]["spearman"] is None
-    assert said(one, "only one trial finished")
+    assert said(one, "only 1 trial finished")
     row = facts(tmp_path, grid_rows(random_scores(2, 1, 6, 3)))
     assert row["variance"]["init"] is None
     assert said(row, "only one init seed", "cannot be told apart")
@@ -150,7 +151,7 @@ def test_trials_cut_short_are_missing_and_said(tmp_path: Path) -> None:
     assert (found["trials"]["finished"], found["trials"]["unfinished"]) == (6, 3)
     assert found["spent"] == pytest.approx(7.5)
     assert len(found["expected_best"]) == 6
-    assert said(found, "6 finished of 9 started", "3 did not reach the end")
+    assert said(found, "6 finished of 9 trials started", "3 did not reach the end")
     none = facts(tmp_path, [row for row in rows if row[3] < 1])
     assert none["expected_best"] == []
     assert said(none, "no trial was trained to the end")
@@ -163,7 +164,7 @@ def test_trials_that_diverged_count_as_failed_and_have_no_final_score(tmp_path: 
     counts = found["trials"]
     assert (counts["finished"], counts["failed"], counts["diverged"]) == (8, 1, 1)
     assert said(found, "line 4", "no finite number")
-    assert said(found, "1 trials diverged")
+    assert said(found, "1 trial diverged")
     unknown = facts(tmp_path, rows)
     assert unknown["trials"]["failed"] is None
     assert unknown["failed_trials"][0]["diverged"]
@@ -362,3 +363,35 @@ def test_numbers_of_trials() -> None:
     assert many[:20].tolist() == list(range(1, 21))
     assert many[-1] == 2_100
     assert len(many) < 40
+
+
+@settings(max_examples=12, deadline=None)
+@given(data=st.data())
+def test_any_table_gives_json_or_an_input_error(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    """Few seeds, many ties, holes and trials that diverge: never a traceback, never a NaN."""
+    folder = tmp_path_factory.mktemp("any")
+    shape = data.draw(st.tuples(*[st.integers(1, 4)] * 3))
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))
+    levels = data.draw(st.sampled_from([1, 2, 3, 1000]))
+    rows = grid_rows(np.floor(rng.random(shape) * levels) / levels)
+    share = data.draw(st.sampled_from([1.0, 0.9, 0.5]))
+    kept = [list(row) for row in rows if rng.random() < share]
+    for row in kept:
+        row[4] = "nan" if rng.random() < 0.02 else row[4]
+    source = table(folder, kept)
+    small = Settings(resamples=20, permutations=20)
+    for ask in (
+        lambda: analyze(source, settings=small),
+        lambda: replay(source, Rule(3, 0.5, 1)),
+        lambda: replay(source, Rule(2, 0.5, 1), patience=1),
+        lambda: plan(source, 2),
+        lambda: compare(source, source, resamples=20),
+        lambda: power(source, 0.1),
+    ):
+        try:
+            found = ask()
+        except InputError:
+            continue
+        json.dumps(found.json(), allow_nan=False)

@@ -14,7 +14,7 @@ from typing import Any
 
 from seedbed.api.recordings import Source, recording, recordings
 from seedbed.api.study import Study
-from seedbed.core.errors import InputError
+from seedbed.core.errors import InputError, clipped
 from seedbed.core.work import Decision
 from seedbed.report.across_tasks import AcrossTasks, across_tasks
 from seedbed.report.analysis import Analysis, Settings
@@ -25,6 +25,7 @@ from seedbed.report.recipes import compare as compare_recordings
 from seedbed.report.rules import Planned, Replayed, plan_rule, replay_rule
 from seedbed.stopping.budget import Rule
 from seedbed.store.curves_table import write_curves
+from seedbed.store.layout import Layout
 
 __all__ = [
     "Analyses",
@@ -170,6 +171,8 @@ def power(
 
 def export_curves(folder: Path, to: Path) -> None:
     """Write a study's curves as a table, .csv or .parquet, that any tool can read."""
+    if not Layout(folder).is_study:
+        raise InputError("the folder holds no study", where=clipped(str(folder)))
     study = Study(folder)
     try:
         failed = {

@@ -10,10 +10,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from seedbed.core.errors import clipped
+
 Facts = dict[str, Any]
 
 SHOWN_N = (1, 2, 3, 5, 10, 20, 50, 100)
 MOST_POINTS = 8
+MOST_TEXT = 2_000
 
 
 def show(facts: Facts, printer: Callable[[Facts, Console], None], *, json: bool) -> None:
@@ -48,20 +51,25 @@ def probability(p: float | None) -> str:
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
+def safe(text: str) -> str:
+    """Show text from a file or a path as it is: no markup, no control characters."""
+    return escape(clipped(text, MOST_TEXT))
+
+
 def table(console: Console, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a plain table, the first column to the left."""
     drawn = Table(box=None, pad_edge=False)
     for k, heading in enumerate(headings):
         drawn.add_column(heading, justify="left" if k == 0 else "right", no_wrap=True)
     for row in rows:
-        drawn.add_row(*(escape(cell) for cell in row))
+        drawn.add_row(*(safe(cell) for cell in row))
     console.print(drawn)
 
 
 def warnings(facts: Facts, console: Console) -> None:
     """Print what a reader must know before trusting the numbers."""
     for text in facts["warnings"]:
-        line(console, f"[bold yellow]note[/] {escape(text)}")
+        line(console, f"[bold yellow]note[/] {safe(text)}")
 
 
 def analyses(facts: Facts, console: Console) -> None:
@@ -88,7 +96,7 @@ def _trials(facts: Facts, console: Console) -> None:
     words += [
         f"{counts[name]} {name}" for name in ("failed", "diverged", "collapsed") if counts[name]
     ]
-    line(console, f"[bold]{escape(facts['source'])}[/], metric {escape(facts['metric'])}")
+    line(console, f"[bold]{safe(facts['source'])}[/], metric {safe(facts['metric'])}")
     line(console, f"trials: {', '.join(words)}; {facts['spent']:.1f} full trials spent")
     for one in facts["failed_trials"][:10]:
         kinds = [kind for kind in ("failed", "diverged", "collapsed") if one[kind]]
@@ -208,7 +216,7 @@ def _early_late(facts: Facts, console: Console) -> None:
 
 
 def _across(found: Facts, console: Console) -> None:
-    line(console, f"\n[bold]good init seeds across tasks[/] ({escape(', '.join(found['tasks']))})")
+    line(console, f"\n[bold]good init seeds across tasks[/] ({safe(', '.join(found['tasks']))})")
     if found["kendall_w"] is not None:
         best = ", ".join(str(one["init"]) for one in found["init_seeds"][:5])
         line(

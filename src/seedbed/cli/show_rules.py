@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from rich.console import Console
-from rich.markup import escape
 
-from seedbed.cli.show_analysis import Facts, interval, line, number, probability, table, warnings
+from seedbed.cli.show_analysis import (
+    Facts,
+    interval,
+    line,
+    number,
+    probability,
+    safe,
+    table,
+    warnings,
+)
 
 
 def replayed(facts: Facts, console: Console) -> None:
@@ -14,7 +22,7 @@ def replayed(facts: Facts, console: Console) -> None:
     line(console, f"{_rule(facts)}{patience}: {facts['cost']:.2f} full trials")
     line(
         console,
-        f"expected best {escape(facts['metric'])} [bold]{number(facts['expected'])}[/]; as many "
+        f"expected best {safe(facts['metric'])} [bold]{number(facts['expected'])}[/]; as many "
         f"full trials: {number(facts['baseline'])}",
     )
     line(
@@ -35,7 +43,7 @@ def planned(facts: Facts, console: Console) -> None:
     if facts["expected"] is not None:
         line(
             console,
-            f"expected best {escape(facts['metric'])} {number(facts['expected'])} "
+            f"expected best {safe(facts['metric'])} {number(facts['expected'])} "
             f"({interval(facts['lower'], facts['upper'])}); full trials for the budget: "
             f"{number(facts['baseline'])}",
         )
@@ -57,10 +65,10 @@ def planned(facts: Facts, console: Console) -> None:
 
 def compared(facts: Facts, console: Console) -> None:
     """Print recipe A against recipe B."""
-    line(console, f"A [bold]{escape(facts['a'])}[/], B [bold]{escape(facts['b'])}[/]")
+    line(console, f"A [bold]{safe(facts['a'])}[/], B [bold]{safe(facts['b'])}[/]")
     line(
         console,
-        f"{facts['pairs']} pairs of trials with the same seeds, metric {escape(facts['metric'])}: "
+        f"{facts['pairs']} pairs of trials with the same seeds, metric {safe(facts['metric'])}: "
         f"mean {number(facts['mean_a'])} and {number(facts['mean_b'])}",
     )
     difference, wins = facts["difference"], facts["wins"]

@@ -42,6 +42,11 @@ def warnings_of(
     )
 
 
+def counted(trials: int) -> str:
+    """Say how many trials."""
+    return "1 trial" if trials == 1 else f"{trials} trials"
+
+
 def _about_metric(recording: Recording) -> Iterator[str]:
     words = recording.metric.lower().replace("-", "_").split("_")
     if recording.metric == "loss":
@@ -57,7 +62,7 @@ def _about_trials(recording: Recording, failed: int | None, collapsed: int | Non
     finished, started = len(recording.finished), recording.started
     if recording.unfinished:
         said = (
-            f"final scores are those of the {finished} finished of {started} started trials; "
+            f"final scores are those of the {finished} finished of {counted(started)} started; "
             f"{recording.unfinished} did not reach the end of training"
         )
         if recording.chosen and finished:
@@ -70,14 +75,13 @@ def _about_trials(recording: Recording, failed: int | None, collapsed: int | Non
         yield said
     if recording.diverged:
         yield (
-            f"{len(recording.diverged)} trials diverged (NaN or infinite) and have no final "
+            f"{counted(len(recording.diverged))} diverged (NaN or infinite) and got no final "
             "score: estimates of final scores are for trials that do not diverge"
         )
     if not finished:
         yield "no trial was trained to the end: there are no final scores to analyse"
     elif finished < FEW_TRIALS:
-        said = "only one trial" if finished == 1 else f"only {finished} trials"
-        yield f"{said} finished: too few to say much about the spread"
+        yield f"only {counted(finished)} finished: too few to say much about the spread"
     if failed is None and finished:
         yield (
             "the majority class's score is not known, so failed trials cannot be counted "
@@ -85,11 +89,11 @@ def _about_trials(recording: Recording, failed: int | None, collapsed: int | Non
         )
     elif failed and failed > len(recording.diverged):
         yield (
-            f"{failed} of {started} trials failed (no better than always answering the majority "
-            "class): they are part of the spread below"
+            f"{failed} of {counted(started)} failed (no better than always answering the majority "
+            "class), part of the spread below"
         )
     if collapsed:
-        yield f"{collapsed} trials predict one class for every validation example"
+        yield f"one class predicted for every validation example: {counted(collapsed)}"
 
 
 def _about_seeds(recording: Recording, *, crossed: bool) -> Iterator[str]:

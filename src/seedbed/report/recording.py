@@ -6,7 +6,7 @@ Legend: T trials (the finished ones), E evaluations, M examples, C classes.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -54,7 +54,6 @@ class Recording:
     curves: tuple[Curve, ...]
     diverged: frozenset[int] = frozenset()
     has_loss: bool = True
-    has_seconds: bool = True
     chosen: bool | None = None
     majority: float | None = None
     score_range: tuple[float, float] = (-np.inf, np.inf)
@@ -111,14 +110,6 @@ class Recording:
     def grid(self) -> Grid | None:
         """The finished trials where all of them were evaluated; None without any."""
         return _grid(self.finished) if self.finished else None
-
-    def without_loss(self) -> Recording:
-        """Give the same with equal losses, so that ties go by trial number alone."""
-        curves = tuple(
-            replace(c, evaluations=tuple(replace(e, loss=0.0) for e in c.evaluations))
-            for c in self.curves
-        )
-        return replace(self, curves=curves, has_loss=False)
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from seedbed.core.errors import InputError
+from seedbed.report.doubts import counted
 from seedbed.report.plain import plain
 from seedbed.report.recording import Recording
 from seedbed.stopping.budget import Rule, default_rule
@@ -193,6 +194,6 @@ def _doubts(recording: Recording) -> tuple[str, ...]:
     if not recording.diverged:
         return ()
     return (
-        f"{len(recording.diverged)} trials diverged (NaN or infinite) and are left out, as if "
+        f"{counted(len(recording.diverged))} diverged (NaN or infinite) and stay left out, as if "
         "no trial ever did",
     )

@@ -47,7 +47,6 @@ class CurvesTable:
     metric: str
     metrics: tuple[str, ...]
     has_loss: bool
-    has_seconds: bool
     tasks: Mapping[str, TaskCurves]
     warnings: tuple[str, ...] = ()
 
@@ -124,10 +123,9 @@ class _Reader:
         self.score = numbers(columns, metric)
         self.has_loss = LOSS in columns.cells
         self.loss = numbers(columns, LOSS) if self.has_loss else [0.0] * rows
-        self.has_seconds = "seconds" in columns.cells
-        self.seconds = (
-            finite_numbers(columns, "seconds", 0.0, math.inf) if self.has_seconds else [0.0] * rows
-        )
+        self.seconds = [0.0] * rows
+        if "seconds" in columns.cells:
+            self.seconds = finite_numbers(columns, "seconds", 0.0, math.inf)
         self.task = texts(columns, "task") if "task" in columns.cells else [""] * rows
         self.given = texts(columns, "trial") if "trial" in columns.cells else None
         if "dropout_seed" in columns.cells:
@@ -168,7 +166,6 @@ class _Reader:
             metric=self.metric,
             metrics=self.metrics,
             has_loss=self.has_loss,
-            has_seconds=self.has_seconds,
             tasks=tasks,
             warnings=warnings,
         )
