@@ -131,7 +131,9 @@ class _Reader:
         if "dropout_seed" in columns.cells:
             self.dropout = whole_numbers(columns, "dropout_seed", 0, SEED_LIMIT - 1)
         else:
-            self.dropout = [derived_dropout(*s) for s in zip(self.init, self.order, strict=True)]
+            pairs = list(zip(self.init, self.order, strict=True))
+            derived = {pair: derived_dropout(*pair) for pair in set(pairs)}
+            self.dropout = [derived[pair] for pair in pairs]
 
     def _progress(self) -> list[float]:
         """Read progress; what is 1 but for rounding is 1."""
