@@ -99,7 +99,6 @@ def analyze(recording: Recording, settings: Settings | None = None) -> Analysis:
     honest = optimism(
         recording,
         confidence=settings.confidence,
-        resamples=settings.resamples,
         seed=settings.seed,
     )
     return Analysis(

@@ -104,9 +104,7 @@ def validation_noise(
     )
 
 
-def optimism(
-    recording: Recording, *, confidence: float, resamples: int, seed: int
-) -> Optimism | None:
+def optimism(recording: Recording, *, confidence: float, seed: int) -> Optimism | None:
     """Say how much the best of all started trials flatters itself; None where unknown.
 
     Every stored evaluation of every trial that did not diverge takes part in the choice,
@@ -129,7 +127,6 @@ def optimism(
         ns=sorted({1, *(n for n in (2, 5, 10, 20, 50, 100) if n < trials), trials}),
         splits=OPTIMISM_SPLITS,
         confidence=confidence,
-        resamples=resamples,
         seed=seed,
     )
 
