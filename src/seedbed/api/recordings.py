@@ -97,6 +97,7 @@ def _of_table(source: Source) -> dict[str, Recording]:
             curves=found.curves,
             diverged=found.diverged,
             has_loss=table.has_loss,
+            has_seconds=table.has_seconds,
             majority=source.majority,
             score_range=_range(source, table.metric),
             warnings=table.warnings if found.diverged else (),

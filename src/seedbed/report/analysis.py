@@ -96,11 +96,7 @@ def analyze(recording: Recording, settings: Settings | None = None) -> Analysis:
     noise = validation_noise(recording, resamples=settings.resamples, seed=settings.seed)
     tests = {factor: _test(recording, factor, settings) if crossed else None for factor in FACTORS}
     best, early_late = _best(recording, settings), _early_late(recording, settings)
-    honest = optimism(
-        recording,
-        confidence=settings.confidence,
-        seed=settings.seed,
-    )
+    honest = optimism(recording, confidence=settings.confidence, seed=settings.seed)
     return Analysis(
         recording=recording,
         settings=settings,

@@ -85,7 +85,7 @@ def _best(analysis: Analysis) -> list[dict[str, Any]]:
     if best is None:
         return []
     seconds_T = analysis.recording.seconds
-    known = bool((seconds_T > 0).all())
+    known = analysis.recording.has_seconds and bool((seconds_T > 0).all())
     seconds_K = best_of_compute(best, seconds_T).costs if known else [None] * len(best.ns)
     columns = (best.ns, best.estimate, best.lower, best.upper, best.trusted, seconds_K)
     return [

@@ -54,6 +54,7 @@ class Recording:
     curves: tuple[Curve, ...]
     diverged: frozenset[int] = frozenset()
     has_loss: bool = True
+    has_seconds: bool = True
     chosen: bool | None = None
     majority: float | None = None
     score_range: tuple[float, float] = (-np.inf, np.inf)

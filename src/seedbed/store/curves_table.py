@@ -47,6 +47,7 @@ class CurvesTable:
     metric: str
     metrics: tuple[str, ...]
     has_loss: bool
+    has_seconds: bool
     tasks: Mapping[str, TaskCurves]
     warnings: tuple[str, ...] = ()
 
@@ -168,6 +169,7 @@ class _Reader:
             metric=self.metric,
             metrics=self.metrics,
             has_loss=self.has_loss,
+            has_seconds="seconds" in self.columns.cells,
             tasks=tasks,
             warnings=warnings,
         )

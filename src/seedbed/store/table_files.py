@@ -105,7 +105,7 @@ def write_columns(path: Path, cells: Mapping[str, Sequence[Any]]) -> None:
             _write_parquet(aside, cells)
         else:
             with aside.open("w", encoding="utf-8", newline="") as file:
-                writer = csv.writer(file, lineterminator="\n")
+                writer = csv.writer(file)
                 writer.writerow([_safe(name) for name in cells])
                 writer.writerows(
                     [_safe(cell) for cell in row] for row in zip(*cells.values(), strict=True)
