@@ -196,7 +196,10 @@ def test_ties_and_unknown_ranges_are_said(tmp_path: Path) -> None:
     assert 0.9 < given["expected_best"][-1]["upper"] <= 1.0
     percent = facts(tmp_path, [(*row[:4], 100 * row[4], 1.0) for row in own])
     assert percent["expected_best"][-1]["upper"] is None
-    assert said(percent, "usual range")
+    assert said(percent, "usual or given range")
+    small = facts(tmp_path, own, header, score_range=(0.0, 0.5))
+    assert small["expected_best"][-1]["upper"] is None
+    assert said(small, "usual or given range")
     error = facts(tmp_path, own, (*HEADER[:4], "error_rate", "loss"))
     assert said(error, "error_rate", "smaller values are better")
     assert said(facts(tmp_path, own, metric="loss"), "negated")

@@ -96,6 +96,15 @@ def test_text_that_a_spreadsheet_would_run_is_made_harmless(tmp_path: Path) -> N
     assert row["f1"] == "-0.5"  # a number stays one
 
 
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+@pytest.mark.parametrize("task", ["a\rb", "a\nb", "a\r\nb", 'say "a", b', "'a", "ä\u2028b"])
+def test_names_with_odd_characters_come_back(tmp_path: Path, task: str, suffix: str) -> None:
+    evaluations = (Evaluation(step=1, progress=1.0, score=0.5, loss=0.0, scores={"f1": 0.5}),)
+    path = tmp_path / f"curves{suffix}"
+    write_curves(path, [Curve(0, Seeds(1, 1, 1), evaluations)], task=task)
+    assert list(read_curves(path).tasks) == [task]
+
+
 def test_optional_columns_may_be_missing(tmp_path: Path) -> None:
     header = ("note", "order_seed", "init_seed", "progress", "step", "eval_acc")
     rows = [("hi", 2, 1, 1, 20, 0.75), ("", "2.0", "1", 0.5, 10, 0.5)]

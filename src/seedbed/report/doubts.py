@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from seedbed.report.recording import SCORE_RANGES, Recording
+from seedbed.report.recording import Recording
 from seedbed.stats.best_intervals import BestOfN
 from seedbed.stats.layout import two_way
 from seedbed.stats.validation_noise import ValidationNoise
@@ -157,10 +157,9 @@ def _about_best(recording: Recording, best: BestOfN | None) -> Iterator[str]:
     if best is None:
         return
     if not np.isfinite(best.upper).all():
-        known = SCORE_RANGES.get(recording.metric)
         why = (
-            "the scores do not lie in the metric's usual range"
-            if known is not None and math.isfinite(known[1])
+            "the scores do not lie in the metric's usual or given range"
+            if math.isfinite(recording.score_range[1])
             else "the largest possible score of the metric is not known"
         )
         yield f"{why}, so intervals of the expected best have no upper end (give it with --range)"
