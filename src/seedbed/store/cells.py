@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 from seedbed.core.errors import clipped
 from seedbed.store.table_files import Columns
+
+Value = TypeVar("Value")
 
 
 def whole_numbers(columns: Columns, name: str, low: int, high: int) -> list[int]:
     """Read a column of integers between ``low`` and ``high``, ends included."""
     allowed = f"whole numbers from {low}" + ("" if high >= 2**53 else f" to {high}")
     found: list[int] = []
-    for k, cell in enumerate(columns.cells[name]):
-        value = _whole(cell)
+    cells = columns.cells[name]
+    for k, value in enumerate(_parsed(cells, _whole)):
         if value is None or not low <= value <= high:
+            cell = cells[k]
             problem = f"the {name} is no such number" if value is not None else _problem(name, cell)
             columns.fail(problem, _alike(columns, name, k), given=_shown(cell), allowed=allowed)
         found.append(value)
@@ -26,9 +30,10 @@ def whole_numbers(columns: Columns, name: str, low: int, high: int) -> list[int]
 def numbers(columns: Columns, name: str) -> list[float]:
     """Read a column of numbers; NaN and infinity are let through, an empty cell is not."""
     found: list[float] = []
-    for k, cell in enumerate(columns.cells[name]):
-        value = _number(cell)
+    cells = columns.cells[name]
+    for k, value in enumerate(_parsed(cells, _number)):
         if value is None:
+            cell = cells[k]
             columns.fail(
                 _problem(name, cell),
                 _alike(columns, name, k),
@@ -65,6 +70,15 @@ def texts(columns: Columns, name: str) -> list[str]:
             columns.fail(f"the {name} is empty", [k], allowed="a name in every row, or no column")
         found.append(text)
     return found
+
+
+def _parsed(cells: Sequence[Any], parse: Callable[[Any], Value | None]) -> list[Value | None]:
+    """Parse every cell, equal ones once: seeds and steps repeat in each row."""
+    try:
+        known = {cell: parse(cell) for cell in set(cells)}
+    except TypeError:  # lists and the like
+        return [parse(cell) for cell in cells]
+    return [known[cell] for cell in cells]
 
 
 def _alike(columns: Columns, name: str, first: int) -> list[int]:

@@ -81,15 +81,17 @@ def read_columns(path: Path, names: Iterable[str]) -> Columns:
         return _parquet_columns(path, list(names))
     rows = _csv_rows(path)
     header = _csv_names(path, rows)
-    places = {name: header.index(name) for name in names}
+    wanted = list(names)
+    places = [header.index(name) for name in wanted]
     numbers: list[int] = []
-    cells: dict[str, list[str]] = {name: [] for name in places}
+    picked: list[list[str]] = []
     for number, row in rows:
-        _check_width(path, number, row, header)
+        if len(row) != len(header):
+            _check_width(path, number, row, header)
         numbers.append(number)
-        for name, place in places.items():
-            cells[name].append(row[place])
-    return Columns(path, "line", numbers, cells)
+        picked.append([row[place] for place in places])
+    columns = zip(*picked, strict=True) if picked else [()] * len(wanted)
+    return Columns(path, "line", numbers, dict(zip(wanted, columns, strict=True)))
 
 
 def write_columns(path: Path, cells: Mapping[str, Sequence[Any]]) -> None:
