@@ -37,7 +37,7 @@ SHARES = {
     "softmax": ("_softmax",),
     "norm": ("native_layer_norm",),
     "gelu, head": ("gelu", "tanh"),
-    "dropout masks": ("bitwise", "sub_", "mul_", "arange"),
+    "dropout masks": ("bitwise", "sub_", "mul_"),
     "dropout, residual": ("addcmul", "mul"),
     "optimizer": ("_fused_adamw", "linalg_vector_norm", "clamp"),
     "gather": ("index_select", "index_add", "index_fill", "cat", "zero_", "fill_"),
