@@ -85,9 +85,8 @@ class Products:
         """Multiply everything once; give the number of floating-point operations."""
         operations = 0.0
         for layer in range(self.layers):
-            for n, (i, o) in enumerate(self.per_layer):
-                first_only = layer == self.layers - 1 and n != 1
-                rows = self.batch_size if first_only else tokens
+            for i, o in self.per_layer:
+                rows = self.batch_size if layer == self.layers - 1 else tokens
                 x, dy = self.x[i][:rows], self.x[o][:rows]
                 torch.mm(x, self.w[i, o].t())
                 torch.mm(dy, self.w[i, o])

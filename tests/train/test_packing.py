@@ -25,21 +25,28 @@ def test_gather_and_return_are_inverse() -> None:
     rng = np.random.default_rng(4)
     batch = pack(rows_of(rng, rng.integers(1, 60, (3, 9))), SHAPE, CPU)
     heads, tokens = SHAPE.heads, batch.ids.shape[1]
-    assert len(batch.whole.blocks) > 1
-    for index, rows in ((batch.whole, tokens), (batch.last, 9)):
-        queries = torch.randn(3 * rows * heads, 4)
-        pairs = torch.randn(3 * tokens * 2 * heads, 4)
-        asked = torch.cat([queries[block.query] for block in index.blocks])
-        keys = [pairs[block.key] for block in index.blocks]
-        values = [pairs[block.value] for block in index.blocks]
-        alive = torch.ones(3 * rows, dtype=torch.bool)
-        alive[index.dead_rows] = False
-        returned = asked[index.query_back].view(3 * rows, heads, 4)
-        assert torch.equal(returned[alive], queries.view(-1, heads, 4)[alive])
-        alive = torch.ones(3 * tokens, dtype=torch.bool)
-        alive[index.dead_tokens] = False
-        returned = torch.cat([*keys, *values])[index.kv_back].view(-1, 2, heads, 4)
-        assert torch.equal(returned[alive], pairs.view(-1, 2, heads, 4)[alive])
+    index, last = batch.whole, batch.last
+    assert len(index.blocks) > 1
+    alive = torch.ones(3 * tokens, dtype=torch.bool)
+    alive[index.dead] = False
+
+    queries = torch.randn(3 * tokens * heads, 4)
+    asked = torch.cat([queries[block.query] for block in index.blocks])
+    returned = asked[index.query_back].view(-1, heads, 4)
+    assert torch.equal(returned[alive], queries.view(-1, heads, 4)[alive])
+
+    pairs = torch.randn(3 * tokens * 2 * heads, 4)
+    keys = [pairs[block.key] for block in index.blocks]
+    values = [pairs[block.value] for block in index.blocks]
+    returned = torch.cat([*keys, *values])[index.kv_back].view(-1, 2, heads, 4)
+    assert torch.equal(returned[alive], pairs.view(-1, 2, heads, 4)[alive])
+
+    hidden = torch.randn(3 * tokens, 4)
+    gathered = torch.cat([hidden[block.tokens] for block in last.blocks])
+    assert torch.equal(gathered[last.tokens_back][alive], hidden[alive])
+    examples = torch.randn(3 * 9, 4)
+    gathered = torch.cat([examples[block.examples] for block in last.blocks])
+    assert torch.equal(gathered[last.examples_back], examples)
 
 
 def test_first_tokens_are_found() -> None:

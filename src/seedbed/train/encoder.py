@@ -1,8 +1,8 @@
 """A transformer encoder with a classifier, forward and backward, for an array of trials.
 
 Every weight and activation has a leading trial axis S. The tokens of a batch are packed
-without padding; the classifier reads each example's first token, so the last layer
-computes keys and values for all tokens and everything else for the first tokens alone.
+without padding; the classifier reads each example's first token, so the last layer is
+computed for the first tokens alone (see ``first.py``).
 The backward is written out: gradients go straight into the caller's buffers and no graph
 is built.
 
@@ -20,6 +20,7 @@ Axes: S trial, B example, T packed token, R token a layer is computed for, D hid
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -27,6 +28,7 @@ from torch import Tensor
 from seedbed.train.attention import BlockTape, attend, attend_backward
 from seedbed.train.dropout import Masks
 from seedbed.train.families import Shape
+from seedbed.train.first import FirstTape, attend_first, attend_first_backward, by_head
 from seedbed.train.kernels import (
     ACTIVATIONS,
     NormTape,
@@ -40,7 +42,7 @@ from seedbed.train.kernels import (
     norm_backward,
     rows_of,
 )
-from seedbed.train.packing import Attention, Batch, Block
+from seedbed.train.packing import Attention, Batch, Block, FirstAttention, FirstBlock
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ class Pass:
         features = self.shape.hidden if place else self.shape.embedding
         return None if self.masks is None else self.masks.hidden(place, p, rows, features)
 
-    def attention_mask(self, place: int, block: Block) -> Tensor | None:
+    def attention_mask(self, place: int, block: Block | FirstBlock) -> Tensor | None:
         """Give the dropout mask of a block's attention probabilities."""
         if self.masks is None:
             return None
@@ -69,7 +71,7 @@ class Pass:
             longest=self.shape.positions,
         )
 
-    def attention(self, layer: int) -> Attention:
+    def attention(self, layer: int) -> Attention | FirstAttention:
         """Say which tokens ask in ``layer``: all, but in the last layer only the first."""
         return self.batch.last if layer == self.shape.layers - 1 else self.batch.whole
 
@@ -89,7 +91,7 @@ class LayerTape:
 
     x: Tensor
     asking: Tensor
-    blocks: list[BlockTape]
+    blocks: list[BlockTape] | FirstTape
     context: Tensor
     mask1: Tensor | None
     norm1: NormTape
@@ -198,9 +200,7 @@ def _layer(run: Pass, i: int, x: Tensor) -> tuple[Tensor, LayerTape]:
     if index is run.batch.last:
         asking = rows_of(x, run.batch.firsts, shape.hidden).view(len(x), -1, shape.hidden)
     q = linear(asking, w, f"{i}.q").mul_(shape.head_size**-0.5)
-    kv = linear(x, w, f"{i}.kv")
-    masks = [run.attention_mask(3 * i + 1, block) for block in index.blocks]
-    context, blocks = attend(q, kv, index, masks, shape.head_size)
+    context, blocks = _attention(run, i, q, x)
     mask1 = run.hidden_mask(3 * i + 2, shape.dropouts.attention_output, index.rows)
     sum1 = dropped_sum(asking, linear(context, w, f"{i}.mix"), mask1)
     middle, norm1 = norm(sum1, w, f"{i}.norm1", shape.norm_eps)
@@ -226,16 +226,40 @@ def _layer_backward(run: Pass, i: int, tape: LayerTape, dy: Tensor, g: Tensors) 
     dmixed = dropped(dsum1, tape.mask1)
     linear_gradients(dmixed, tape.context, g, f"{i}.mix")
     dcontext = torch.bmm(dmixed, w[f"{i}.mix.weight"])
-    dq, dkv = attend_backward(dcontext, tape.blocks, index, shape.head_size)
+    dq, dx = _attention_backward(run, i, tape, dcontext, g)
     dq.mul_(shape.head_size**-0.5)
     linear_gradients(dq, tape.asking, g, f"{i}.q")
-    linear_gradients(dkv, tape.x, g, f"{i}.kv")
     dasking = dsum1.baddbmm_(dq, w[f"{i}.q.weight"])
     if index is run.batch.whole:
-        return dasking.baddbmm_(dkv, w[f"{i}.kv.weight"])
-    dx = torch.bmm(dkv, w[f"{i}.kv.weight"])
+        return dx.add_(dasking)
     dx.view(-1, shape.hidden).index_add_(0, run.batch.firsts, dasking.view(-1, shape.hidden))
     return dx
+
+
+def _attention(
+    run: Pass, i: int, q: Tensor, x: Tensor
+) -> tuple[Tensor, list[BlockTape] | FirstTape]:
+    """Let the scaled queries ``q`` ask all tokens ``x``; give their context."""
+    shape, index, name = run.shape, run.attention(i), f"{i}.kv"
+    masks = [run.attention_mask(3 * i + 1, block) for block in index.blocks]
+    if isinstance(index, FirstAttention):
+        return attend_first(q, x, by_head(run.w, name, shape.heads), index, masks)
+    return attend(q, linear(x, run.w, name), index, masks, shape.head_size)
+
+
+def _attention_backward(
+    run: Pass, i: int, tape: LayerTape, dcontext: Tensor, g: Tensors
+) -> tuple[Tensor, Tensor]:
+    """Give the gradients of the scaled queries and, through keys and values, of ``x``."""
+    shape, index, name = run.shape, run.attention(i), f"{i}.kv"
+    if isinstance(index, FirstAttention):
+        first = cast(FirstTape, tape.blocks)
+        w_heads, g_heads = (by_head(part, name, shape.heads) for part in (run.w, g))
+        return attend_first_backward(dcontext, first, w_heads, g_heads, index)
+    blocks = cast(list[BlockTape], tape.blocks)
+    dq, dkv = attend_backward(dcontext, blocks, index, shape.head_size)
+    linear_gradients(dkv, tape.x, g, name)
+    return dq, torch.bmm(dkv, run.w[name + ".weight"])
 
 
 def _head(run: Pass, x: Tensor) -> tuple[Tensor, HeadTape]:

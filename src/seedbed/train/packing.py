@@ -43,9 +43,9 @@ class Rows:
 class Block:
     """Examples of similar length, whose attention is computed together.
 
-    Indices point into rows of one head: ``query`` [S·n·H·Q], ``key`` and ``value``
-    [S·n·H·L]. ``bias`` [S·n·H, 1, L] is 0, or -inf where a place is padding; None where
-    nothing is. ``slots`` (int32 [S, n]) are the examples' places in the batch.
+    Indices point into rows of one head: ``query``, ``key`` and ``value`` [S·n·H·L].
+    ``bias`` [S·n·H, 1, L] is 0, or -inf where a place is padding; None where nothing is.
+    ``slots`` (int32 [S, n]) are the examples' places in the batch.
     """
 
     slots: Tensor
@@ -59,19 +59,48 @@ class Block:
 
 @dataclass(frozen=True)
 class Attention:
-    """How packed rows become blocks and come back.
+    """How packed rows become blocks and come back, where all tokens ask.
 
-    ``rows`` (int32 [S, R]) are the tokens that ask; ``query_back`` [S·R·H] and ``kv_back``
-    [S·T·2·H] say where each packed head row stands in the joined blocks; ``dead_rows``
-    and ``dead_tokens`` are flat indices of dummies, whose gradients are set to zero.
+    ``rows`` (int32 [S, T]) number the tokens; ``query_back`` [S·T·H] and ``kv_back``
+    [S·T·2·H] say where each packed head row stands in the joined blocks; ``dead`` are the
+    flat indices of dummies, whose gradients are set to zero.
     """
 
     blocks: tuple[Block, ...]
     rows: Tensor
     query_back: Tensor
     kv_back: Tensor
-    dead_rows: Tensor
-    dead_tokens: Tensor
+    dead: Tensor
+
+
+@dataclass(frozen=True)
+class FirstBlock:
+    """As `Block`, where only first tokens ask: ``tokens`` [S·n·L] and ``examples`` [S·n].
+
+    These are flat indices of packed tokens and of examples; ``bias`` is [S·n, 1, L].
+    """
+
+    slots: Tensor
+    queries: int
+    keys: int
+    tokens: Tensor
+    examples: Tensor
+    bias: Tensor | None
+
+
+@dataclass(frozen=True)
+class FirstAttention:
+    """How packed rows become blocks and come back, where only first tokens ask.
+
+    ``rows`` (int32 [S, B]) number the first tokens; ``examples_back`` [S·B] and
+    ``tokens_back`` [S·T] say where each stands in the joined blocks.
+    """
+
+    blocks: tuple[FirstBlock, ...]
+    rows: Tensor
+    examples_back: Tensor
+    tokens_back: Tensor
+    dead: Tensor
 
 
 @dataclass(frozen=True)
@@ -87,7 +116,7 @@ class Batch:
     types: Tensor
     firsts: Tensor
     whole: Attention
-    last: Attention
+    last: FirstAttention
 
 
 def pack(rows: Rows, shape: Shape, device: torch.device) -> Batch:
@@ -101,8 +130,8 @@ def pack(rows: Rows, shape: Shape, device: torch.device) -> Batch:
         positions=torch.from_numpy(rows.positions).to(device),
         types=torch.from_numpy(rows.types).to(device),
         firsts=torch.from_numpy(plan.firsts.reshape(-1)).to(device),
-        whole=plan.attention(first_only=False),
-        last=plan.attention(first_only=True),
+        whole=plan.attention(),
+        last=plan.first_attention(),
     )
 
 
@@ -154,71 +183,93 @@ class _Plan:
         )
         self.dead = self._tensor(dead)
 
-    def attention(self, *, first_only: bool) -> Attention:
-        """Index tensors for all tokens as queries, or for each example's first alone."""
+    def attention(self) -> Attention:
+        """Index tensors for all tokens as queries."""
         heads = len(self.heads)
-        total = sum(self.trials * g.examples * heads * g.length for g in self.groups)
-        key_back = self._back(self._tokens_back([g.length for g in self.groups]))
+        total = sum(self.trials * run.examples * heads * run.length for run in self.groups)
+        base, length, position = (
+            self._tensor(part.reshape(-1, 1)) for part in self._tokens_back(heads)
+        )
+        back = base + self.heads * length + position
         rows = np.broadcast_to(np.arange(self.tokens), (self.trials, self.tokens))
-        query_back = key_back
-        if first_only:
-            base, length = self._examples_back([1] * len(self.groups))
-            rows, query_back = self.starts, self._back((base, length, np.zeros_like(base)))
         return Attention(
-            blocks=tuple(self._block(group, first_only) for group in self.groups),
+            blocks=tuple(self._block(run) for run in self.groups),
             rows=self._tensor(rows.astype(np.int32)),
-            query_back=query_back.view(-1),
-            kv_back=torch.stack([key_back, key_back + total], dim=1).view(-1),
-            dead_rows=self.dead[:0] if first_only else self.dead,
-            dead_tokens=self.dead,
+            query_back=back.view(-1),
+            kv_back=torch.stack([back, back + total], dim=1).view(-1),
+            dead=self.dead,
         )
 
-    def _block(self, group: Run, first_only: bool) -> Block:
-        slots = self.order[:, group.begin : group.end]
-        lengths = np.take_along_axis(self.lengths, slots, 1)[..., None]
-        firsts = np.take_along_axis(self.firsts, slots, 1)[..., None]
-        place = np.arange(group.length)
-        valid = place < lengths
-        dummy = self.tokens * (self.trial[..., None] + 1) - 1
-        token_SnL = self._tensor(np.where(valid, firsts + place, dummy))
-        heads = self.heads[:, None]
-        key = token_SnL[:, :, None] * (2 * len(heads)) + heads
-        asking = token_SnL
-        if first_only:
-            asking = self._tensor((slots + self.trial * self.lengths.shape[1])[..., None])
-        query = asking[:, :, None] * len(heads) + heads
-        bias = None
-        if not valid.all():
-            bias = self._tensor(np.where(valid, np.float32(0), np.float32(-np.inf)))
-            bias = bias.view(-1, 1, group.length).repeat_interleave(len(heads), dim=0)
+    def first_attention(self) -> FirstAttention:
+        """Index tensors for each example's first token as the only query."""
+        base, _, position = self._tokens_back(1)
+        return FirstAttention(
+            blocks=tuple(self._first_block(run) for run in self.groups),
+            rows=self._tensor(self.starts.astype(np.int32)),
+            examples_back=self._tensor(self._examples_back(1, single=True)[0].reshape(-1)),
+            tokens_back=self._tensor((base + position).reshape(-1)),
+            dead=self.dead,
+        )
+
+    def _block(self, run: Run) -> Block:
+        slots, token_SnL, bias = self._members(run)
+        heads = len(self.heads)
+        rows = token_SnL[:, :, None]
+        key = (rows * (2 * heads) + self.heads[:, None]).view(-1)
         return Block(
             slots=self._tensor(slots.astype(np.int32)),
-            queries=asking.shape[-1],
-            keys=group.length,
-            query=query.view(-1),
-            key=key.view(-1),
-            value=key.view(-1) + len(heads),
+            queries=run.length,
+            keys=run.length,
+            query=(rows * heads + self.heads[:, None]).view(-1),
+            key=key,
+            value=key + heads,
+            bias=None if bias is None else bias.repeat_interleave(heads, dim=0),
+        )
+
+    def _first_block(self, run: Run) -> FirstBlock:
+        slots, token_SnL, bias = self._members(run)
+        return FirstBlock(
+            slots=self._tensor(slots.astype(np.int32)),
+            queries=1,
+            keys=run.length,
+            tokens=token_SnL.view(-1),
+            examples=self._tensor((slots + self.trial * self.lengths.shape[1]).reshape(-1)),
             bias=bias,
         )
 
-    def _examples_back(self, lengths: list[int]) -> tuple[Ints, Ints]:
+    def _members(self, run: Run) -> tuple[Ints, Tensor, Tensor | None]:
+        """Slots [S, n]; flat token of each place [S, n, L], a dummy where padded; bias."""
+        slots = self.order[:, run.begin : run.end]
+        lengths = np.take_along_axis(self.lengths, slots, 1)[..., None]
+        firsts = np.take_along_axis(self.firsts, slots, 1)[..., None]
+        place = np.arange(run.length)
+        valid = place < lengths
+        dummy = self.tokens * (self.trial[..., None] + 1) - 1
+        tokens = self._tensor(np.where(valid, firsts + place, dummy))
+        if valid.all():
+            return slots, tokens, None
+        bias = self._tensor(np.where(valid, np.float32(0), np.float32(-np.inf)))
+        return slots, tokens, bias.view(-1, 1, run.length)
+
+    def _examples_back(self, heads: int, *, single: bool = False) -> tuple[Ints, Ints]:
         """Where each example's rows begin in the joined blocks, and its block's length: [S, B].
 
-        ``lengths`` are the blocks' lengths, those of keys or of queries.
+        An example has ``heads`` x length rows, or ``heads`` with ``single``.
         """
         base, length = np.zeros_like(self.order), np.zeros_like(self.order)
-        before, heads = 0, len(self.heads)
-        for group, block in zip(self.groups, lengths, strict=True):
-            slots = self.order[:, group.begin : group.end]
-            rank = self.trial * group.examples + np.arange(group.examples)
-            np.put_along_axis(base, slots, before + rank * heads * block, 1)
-            np.put_along_axis(length, slots, np.full_like(slots, block), 1)
-            before += self.trials * group.examples * heads * block
+        before = 0
+        for run in self.groups:
+            rows = 1 if single else run.length
+            slots = self.order[:, run.begin : run.end]
+            rank = self.trial * run.examples + np.arange(run.examples)
+            np.put_along_axis(base, slots, before + rank * heads * rows, 1)
+            np.put_along_axis(length, slots, np.full_like(slots, rows), 1)
+            before += self.trials * run.examples * heads * rows
         return base, length
 
-    def _tokens_back(self, lengths: list[int]) -> tuple[Ints, Ints, Ints]:
+    def _tokens_back(self, heads: int) -> tuple[Ints, Ints, Ints]:
         """The same for each token, with its position: [S, T]; zeros for dummies."""
-        base, length = self._examples_back(lengths)
+        base, length = self._examples_back(heads)
         out = np.zeros((3, self.trials, self.tokens), dtype=np.int64)
         for s, counts in enumerate(self.lengths):
             used = int(counts.sum())
@@ -226,11 +277,6 @@ class _Plan:
             out[1, s, :used] = np.repeat(length[s], counts)
             out[2, s, :used] = np.arange(used) - np.repeat(self.starts[s], counts)
         return out[0], out[1], out[2]
-
-    def _back(self, places: tuple[Ints, Ints, Ints]) -> Tensor:
-        """Give every head's row of (begin, block length, position): [rows, H]."""
-        base, length, position = (self._tensor(part.reshape(-1, 1)) for part in places)
-        return base + self.heads * length + position
 
     def _tensor(self, values: npt.NDArray[np.generic]) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(values)).to(self.heads.device)
