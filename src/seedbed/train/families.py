@@ -6,7 +6,7 @@ names says where each of our tensors stands in a hub checkpoint.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -90,7 +90,7 @@ def supported(config: Any) -> str | None:
 
 def shape_of(config: Any) -> Shape:
     """Read the shape of a classifier from its configuration; ``supported`` must hold."""
-    common = {
+    common: dict[str, Any] = {
         "family": config.model_type,
         "layers": config.num_hidden_layers,
         "hidden": config.hidden_size,
@@ -101,23 +101,31 @@ def shape_of(config: Any) -> Shape:
         "padding": config.pad_token_id,
     }
     if config.model_type == "distilbert":
-        return Shape(
-            **common,
-            intermediate=config.hidden_dim,
-            embedding=config.dim,
-            types=0,
-            norm_eps=1e-12,
-            counts_positions=False,
-            head_activation="relu",
-            dropouts=Dropouts(
-                embedding=config.dropout,
-                attention=config.attention_dropout,
-                attention_output=0.0,
-                feed_forward=config.dropout,
-                head_input=0.0,
-                head=config.seq_classif_dropout,
-            ),
-        )
+        return _distilbert_shape(config, common)
+    return _bert_shape(config, common)
+
+
+def _distilbert_shape(config: Any, common: Mapping[str, Any]) -> Shape:
+    return Shape(
+        **common,
+        intermediate=config.hidden_dim,
+        embedding=config.dim,
+        types=0,
+        norm_eps=1e-12,
+        counts_positions=False,
+        head_activation="relu",
+        dropouts=Dropouts(
+            embedding=config.dropout,
+            attention=config.attention_dropout,
+            attention_output=0.0,
+            feed_forward=config.dropout,
+            head_input=0.0,
+            head=config.seq_classif_dropout,
+        ),
+    )
+
+
+def _bert_shape(config: Any, common: Mapping[str, Any]) -> Shape:
     hidden_dropout = config.hidden_dropout_prob
     head_dropout = (
         hidden_dropout if config.classifier_dropout is None else config.classifier_dropout
