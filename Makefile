@@ -34,6 +34,8 @@ bench: $(READY)  ## speed beside the Trainer, of the exact search and of the ana
 	$(BIN)/python benchmarks/throughput.py --glue $(GLUE)
 	$(BIN)/python benchmarks/scaling.py
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/replay_speed.py
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/analyze_speed.py
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/profile_step.py --task mrpc --data $(GLUE)/MRPC --json benchmarks/results/profile_mrpc.json
 
 soak: $(READY)  ## fault injection and endurance, the long versions
 	OMP_NUM_THREADS=1 $(BIN)/pytest -m "soak"
