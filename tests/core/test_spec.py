@@ -282,3 +282,11 @@ def test_any_values_give_a_spec_or_an_input_error(values: dict[str, Any]) -> Non
 )
 def test_any_bytes_give_a_spec_or_an_input_error(tmp_path: Path, content: bytes) -> None:
     is_spec_or_input_error(lambda: read_spec(written(tmp_path, content)))
+
+
+def test_a_folder_with_a_bundled_models_name_does_not_hide_it(tmp_path: Path) -> None:
+    (tmp_path / "minilm").mkdir()
+    (tmp_path / "mine").mkdir()
+    for name, expected in (("minilm", "minilm"), ("mine", str(tmp_path / "mine"))):
+        found = make_spec({"model": {"name": name}}, where="test", base=tmp_path)
+        assert found.model.name == expected

