@@ -286,7 +286,7 @@ def _anchored(spec: Spec, base: Path) -> Spec:
     model = spec.model
     with suppress(OSError, InputError):  # no folder, so a name
         folder = _absolute(model.name, base, where="[model] name")
-        if folder.is_dir():
+        if folder.is_dir() and model.name not in BUNDLED_MODELS:
             model = model.model_copy(update={"name": str(folder)})
     return spec.model_copy(update={"task": task, "model": model})
 
