@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
 
@@ -20,7 +19,13 @@ from seedbed.core.streams import derive
 from seedbed.stopping.budget import Rule
 from seedbed.stopping.recorded import Floats, Recorded, as_recorded
 from seedbed.stopping.replay import baseline, replay
-from seedbed.stopping.resample import Split, halves_by_seeds, halves_by_trials, shares_seeds
+from seedbed.stopping.resample import (
+    Split,
+    critical_value,
+    halves_by_seeds,
+    halves_by_trials,
+    shares_seeds,
+)
 from seedbed.stopping.search import RuleTable, check_budget, rule_table
 
 PART = 8
@@ -158,10 +163,10 @@ def plan(
     chosen = table.best(budget)
     halves = _halves(recorded, pairs, budget, most)
     expected, full = float(halves.unseen_H.mean()), float(halves.baseline_H.mean())
-    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    t = critical_value(recorded, confidence)
     # Parts that share seeds vary too little, a bootstrap of few trials too: take the larger.
     drawn = replay(recorded, chosen, draws=DRAWS, seed=seed)
-    reach = z * max(float(np.std(halves.of(chosen), ddof=1)), drawn.deviation)
+    reach = t * max(float(np.std(halves.of(chosen), ddof=1)), drawn.deviation)
     return Plan(
         start=chosen.start,
         at=chosen.at,
@@ -171,7 +176,7 @@ def plan(
         baseline=full,
         lower=expected - reach,
         upper=expected + reach,
-        alternatives=_alternatives(table, chosen, budget, halves, z),
+        alternatives=_alternatives(table, chosen, budget, halves, t),
         optimism=float((halves.seen_H - halves.unseen_H).mean()),
         split=split,
         warnings=(
@@ -217,7 +222,7 @@ def _halves(recorded: Recorded, pairs: list[Split], budget: float, most: int) ->
 
 
 def _alternatives(
-    table: RuleTable, chosen: Rule, budget: float, halves: _Halves, z: float
+    table: RuleTable, chosen: Rule, budget: float, halves: _Halves, t: float
 ) -> tuple[Alternative, ...]:
     """Find the best rule at each other evaluation that cannot be told from ``chosen``."""
     best = table.expected_KSF[table.place(chosen)]
@@ -228,7 +233,7 @@ def _alternatives(
         rule = table.best(budget, at)
         behind = best - table.expected_KSF[table.place(rule)]
         spread = float(np.std(chosen_H - halves.of(rule), ddof=1))
-        if at == table.place(chosen)[2] or _kind(rule) in listed or behind > z * spread:
+        if at == table.place(chosen)[2] or _kind(rule) in listed or behind > t * spread:
             continue
         listed.add(_kind(rule))
         found.append(

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
 
@@ -20,7 +19,7 @@ from seedbed.stats.expected_best import best_weights
 from seedbed.stopping.budget import Rule
 from seedbed.stopping.exact import expected_result, result_distribution
 from seedbed.stopping.recorded import Floats, Recorded, as_recorded
-from seedbed.stopping.resample import resamples, shares_seeds
+from seedbed.stopping.resample import critical_value, resamples, shares_seeds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +76,7 @@ def replay(
     best score so far, ties by the loss, then by trial number. ``replacement`` draws trials
     with replacement, as the code of Dodge et al. 2020 does; the default draws without.
 
-    The interval of the gain is the estimate -+ z times its standard deviation over
+    The interval of the gain is the estimate -+ t times its standard deviation over
     ``draws`` bootstrap draws of the recorded trials, from ``seed``, times
     sqrt(N / (N - start)). In simulations with independent trials a nominal 95 % interval
     covers 93-97 % up to start = N/4; where trials share seeds, seeds are drawn instead
@@ -164,14 +163,14 @@ def summary(
             allowed="0 < confidence < 1",
         )
     trials = len(recorded)
-    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    t = critical_value(recorded, confidence)
     # A drawn set of trials repeats some, so the best of many varies too little over draws.
     widened = math.sqrt(trials / max(1, trials - start))
     expected_S, base_S = drawn
 
     def reach(value_S: Floats, scale: float) -> float:
         variance = max(0.0, float(np.var(value_S, ddof=1)) - noise * scale**2)
-        return z * math.hypot(widened * math.sqrt(variance), standard_error * scale)
+        return t * math.hypot(widened * math.sqrt(variance), standard_error * scale)
 
     gain, half = expected - base, reach(expected_S - base_S, 1.0)
     relative: tuple[float | None, float | None, float | None] = (None, None, None)
@@ -191,7 +190,7 @@ def summary(
         relative_lower=relative[1],
         relative_upper=relative[2],
         standard_error=standard_error,
-        deviation=reach(expected_S, 1.0) / z,
+        deviation=reach(expected_S, 1.0) / t,
         resampled="init and order seeds" if shares_seeds(recorded) else "trials",
         warnings=_warnings(recorded, start),
     )

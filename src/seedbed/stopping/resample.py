@@ -7,6 +7,7 @@ Trials that share an init or an order seed are not independent. So whole seeds a
 from __future__ import annotations
 
 import numpy as np
+from scipy import stats
 
 from seedbed.stopping.recorded import Integers, Recorded
 
@@ -18,6 +19,19 @@ def shares_seeds(recorded: Recorded) -> bool:
     """Whether any two trials have an init seed or an order seed in common."""
     n = len(recorded)
     return len(set(recorded.inits.tolist())) < n or len(set(recorded.orders.tolist())) < n
+
+
+def critical_value(recorded: Recorded, confidence: float) -> float:
+    """Give Student's t for a two-sided interval of ``confidence``.
+
+    A spread over drawn seeds is known no better than the scarcer seeds allow: one degree
+    of freedom less than their number; where no seed is shared, than the trials'.
+    """
+    units = len(recorded)
+    if shares_seeds(recorded):
+        numbers = [len(set(seeds.tolist())) for seeds in (recorded.inits, recorded.orders)]
+        units = min(number for number in numbers if number > 1 or number == max(numbers))
+    return float(stats.t.ppf((1 + confidence) / 2, max(1, units - 1)))
 
 
 def resamples(recorded: Recorded, draws: int, generator: np.random.Generator) -> Integers:
