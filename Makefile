@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: install demo test lint test-slow bench soak clean
+.PHONY: install demo test lint test-slow bench bench-gpu soak clean
 
 install: $(READY)  ## a ready .venv in this folder
 
@@ -36,6 +36,10 @@ bench: $(READY)  ## speed beside the Trainer, of the exact search and of the ana
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/replay_speed.py
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/analyze_speed.py
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/profile_step.py --task mrpc --data $(GLUE)/MRPC --json benchmarks/results/profile_mrpc.json
+
+bench-gpu: $(READY)  ## checks and times the encoder on a GPU
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[bench]'
+	$(BIN)/python benchmarks/gpu.py --glue $(GLUE)
 
 soak: $(READY)  ## fault injection and endurance, the long versions
 	OMP_NUM_THREADS=1 $(BIN)/pytest -m "soak"
