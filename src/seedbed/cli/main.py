@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from seedbed import __version__
-from seedbed.cli import analysis, show
+from seedbed.cli import analysis, report, show
 from seedbed.cli.options import spec_from
 from seedbed.core.errors import SeedbedError, printable
 
@@ -169,6 +169,7 @@ def _train(study: Any, *, quiet: bool, json: bool) -> None:
 
 
 analysis.register(app)
+report.register(app)
 
 
 def main(arguments: list[str] | None = None) -> None:

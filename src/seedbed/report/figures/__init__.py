@@ -1,0 +1,1 @@
+"""The figures: each is curves or an analysis -> a value -> a drawing."""
