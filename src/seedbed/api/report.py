@@ -99,15 +99,16 @@ def _facts(study: Study) -> dict[str, str]:
     """Say what all trials of a study have in common."""
     recipe, task, how = study.spec.recipe, study.facts["task"], study.facts["how"]
     rows = ", ".join(f"{count:,} {name}" for name, count in task["rows"].items())
-    return {
+    known = {
         "model": study.spec.model.name,
         "task": f"{task['name']} ({rows} rows)",
         "epochs, batch size": f"{recipe.num_train_epochs:g}, {recipe.batch_size}",
         "learning rate": f"{recipe.learning_rate:g}",
-        "policy": str(how["policy"]),
-        "trained on": f"{how['device']}, {how['precision']}",
-        "state": str(study.status()["state"]),
+        "policy": how.get("policy"),
+        "trained on": how.get("device"),
+        "precision": how.get("precision"),
     }
+    return {name: str(value) for name, value in known.items() if value is not None}
 
 
 def _told_apart(accounts: Sequence[Account]) -> list[Account]:

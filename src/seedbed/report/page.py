@@ -128,7 +128,13 @@ def render(report: Report, drawn: dict[tuple[str, str], bytes]) -> str:
         facts=facts,
         small=_small,
         readable=readable,
+        unbroken=unbroken,
     )
+
+
+def unbroken(text: str) -> str:
+    """Keep a number and its unit on one line."""
+    return readable(text).replace(" %", "\N{NO-BREAK SPACE}%").replace("= ", "=\N{NO-BREAK SPACE}")
 
 
 def readable(text: str) -> str:
@@ -140,7 +146,7 @@ def headline(account: Account) -> str:
     """Say in one sentence what came out."""
     started = account.recording.started
     if account.winner is None:
-        return f"None of {words.count(started, 'trial')} has a score."
+        return f"No score yet: {words.count(started, 'trial')} started."
     best = account.winner.best()
     seeds = account.winner.seeds
     of = "the only trial" if started == 1 else f"the best of {started:,} trials"

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 TITLE = "Stopping early"
 BUDGETS = (1, 2, 3, 5, 10, 20, 30)
 FEWEST_SHOWN = 2
-MOST_PLANNED = 400
+MOST_PLANNED = 256
 """More finished trials are thinned out before planning: seconds, not minutes."""
 
 
