@@ -13,7 +13,7 @@ from seedbed.core.errors import InputError
 from seedbed.report.account import Account
 from seedbed.report.across_tasks import AcrossTasks, across_tasks
 from seedbed.report.analysis import Settings
-from seedbed.report.files import check_free, write_files
+from seedbed.report.files import KINDS, check_free, write_files
 from seedbed.report.page import report_of
 from seedbed.store.layout import Layout
 
@@ -24,11 +24,13 @@ def write_report(
     *,
     epochs: float | None = None,
     settings: Settings | None = None,
+    kinds: Sequence[str] = KINDS,
 ) -> Path:
     """Write the report of studies and curves tables; give the path of its page.
 
     ``to`` is, if not given, ``report/`` in the study's folder, or a folder beside the table.
-    ``epochs`` of full training, for tables, which do not say. Raises InputError for what
+    ``epochs`` of full training, for tables, which do not say. ``kinds``: of which files each
+    figure is written (svg, png, pdf). Raises InputError for what
     is neither study nor table, or a folder ``to`` that holds something else.
     """
     given = [sources] if isinstance(sources, Source) else list(sources)
@@ -45,7 +47,7 @@ def write_report(
     ]
     across = _across(accounts, found, settings)
     about = f"Written by seedbed from {', '.join(str(source.path) for source in given)}."
-    return write_files(report_of(_told_apart(accounts), across, about), folder)
+    return write_files(report_of(_told_apart(accounts), across, about), folder, kinds)
 
 
 def _folder(given: Sequence[Source]) -> Path:
@@ -54,7 +56,7 @@ def _folder(given: Sequence[Source]) -> Path:
             "where should the report of several go?", where="--to", allowed="a new folder"
         )
     path, layout = given[0].path, Layout(given[0].path)
-    return layout.report if layout.is_study else path.with_name(f"{path.stem}-report")
+    return layout.report if layout.is_study else path.parent / f"{path.stem}-report"
 
 
 def _across(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from seedbed.core.errors import InputError, StorageError
@@ -29,8 +30,8 @@ LATEX = {
 }
 
 
-def write_files(report: Report, to: Path) -> Path:
-    """Write page, figures and tables to the folder ``to``; give the page.
+def write_files(report: Report, to: Path, kinds: Sequence[str] = KINDS) -> Path:
+    """Write page, figures (each as ``kinds``) and tables to the folder ``to``; give the page.
 
     Raises InputError where ``to`` holds something else than a report, StorageError where
     it cannot be written.
@@ -40,7 +41,7 @@ def write_files(report: Report, to: Path) -> Path:
     try:
         shutil.rmtree(aside, ignore_errors=True)
         aside.mkdir(parents=True)
-        drawn = _write_figures(report, aside / FIGURES)
+        drawn = _write_figures(report, aside / FIGURES, kinds)
         _write_tables(report, aside / TABLES)
         (aside / PAGE).write_text(render(report, drawn), encoding="utf-8")
         to.mkdir(parents=True, exist_ok=True)
@@ -71,17 +72,19 @@ def check_free(to: Path) -> None:
         )
 
 
-def _write_figures(report: Report, folder: Path) -> dict[tuple[str, str], bytes]:
+def _write_figures(
+    report: Report, folder: Path, kinds: Sequence[str]
+) -> dict[tuple[str, str], bytes]:
     """Draw every panel once, write it in each kind, give the SVGs for the page."""
     drawn = {}
     for part in report.parts:
         (folder / part.slug).mkdir(parents=True, exist_ok=True)
         for section in part.sections:
             for drawing in section.drawings:
-                for kind, content in look.save(drawing, KINDS).items():
-                    (folder / part.slug / f"{drawing.name}.{kind}").write_bytes(content)
-                    if kind == "svg":
-                        drawn[part.slug, drawing.name] = content
+                found = look.save(drawing, ("svg", *(kind for kind in kinds if kind != "svg")))
+                drawn[part.slug, drawing.name] = found["svg"]
+                for kind in kinds:
+                    (folder / part.slug / f"{drawing.name}.{kind}").write_bytes(found[kind])
     return drawn
 
 

@@ -103,7 +103,6 @@ def _slug(text: str, taken: set[str]) -> str:
 def render(report: Report, drawn: dict[tuple[str, str], bytes]) -> str:
     """Fill the page; ``drawn`` holds each panel's SVG by (slug, name)."""
     import jinja2
-    from markupsafe import Markup
 
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("seedbed.report", "templates"),
@@ -114,9 +113,9 @@ def render(report: Report, drawn: dict[tuple[str, str], bytes]) -> str:
     )
     environment.filters["cell"] = shown_cell
 
-    def svg(part: Part, name: str, alt: str) -> Markup:
+    def svg(part: Part, name: str, alt: str) -> str:
         prefix = f"{part.slug}-{name}" if part.slug else name
-        return Markup(look.inline(drawn[part.slug, name], prefix, readable(alt)))
+        return look.inline(drawn[part.slug, name], prefix, readable(alt))
 
     return environment.get_template("page.html").render(
         report=report,
