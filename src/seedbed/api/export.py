@@ -1,14 +1,16 @@
-"""The best model leaves the study: a folder that Transformers opens, with its card."""
+"""The model leaves the study: a folder that Transformers opens, with its card."""
 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 from seedbed.api.build import build_learner
-from seedbed.api.study import Study
+from seedbed.api.study import Study, Winner
+from seedbed.core.curves import Curve, Evaluation, rank
 from seedbed.core.errors import StorageError, StudyError
-from seedbed.core.work import Learner, Start
+from seedbed.core.work import Decision, Learner, Start
 from seedbed.run.recover import recover
 from seedbed.store.checkpoints import CheckpointFolder
 
@@ -20,27 +22,38 @@ def export_best(study: Study, to: Path | None = None) -> Path:
     missing weights are trained again from the trial's seeds. Raises StudyError where no
     trial was evaluated yet.
     """
-    winner = study.winner
-    if winner is None:
-        raise StudyError(f"{study.layout.root}: no trial was evaluated yet, nothing to export")
-    target = study.layout.best if to is None else to
+    from seedbed.api.card import card
+
+    winner = winner_of(study)
     learner = build_learner(study.layout.root)
-    weights = _weights(study, learner, winner.curve.trial, winner.evaluation.step)
-    aside = target.with_name(target.name + ".writing")
-    try:
-        shutil.rmtree(aside, ignore_errors=True)
-        aside.mkdir(parents=True)
-        learner.export(weights, aside)
-        (aside / "README.md").write_text(card(study), encoding="utf-8")
-        if target.exists():
-            shutil.rmtree(target)
-        aside.rename(target)
-    except OSError as error:
-        raise StorageError(f"cannot write {target}: {error}") from error
-    return target
+    weights = weights_of(study, learner, winner.curve.trial, winner.evaluation.step)
+
+    def fill(folder: Path) -> None:
+        learner.export(weights, folder)
+        (folder / "README.md").write_text(card(study), encoding="utf-8")
+
+    return write_folder(study.layout.best if to is None else to, fill)
 
 
-def _weights(study: Study, learner: Learner, trial: int, step: int) -> Path:
+def winner_of(study: Study) -> Winner:
+    """Give the best evaluation of the study; StudyError before the first."""
+    if study.winner is None:
+        raise StudyError(f"{study.layout.root}: no trial was evaluated yet, nothing to export")
+    return study.winner
+
+
+def best_trials(study: Study) -> list[tuple[Curve, Evaluation]]:
+    """Give the trials whose weights stay on disk, each with its best evaluation, best first.
+
+    Trials that diverged are not among them.
+    """
+    diverged = {t for t, v in study.verdicts.items() if v.decision is Decision.FAIL}
+    sound = [curve for trial, curve in study.curves.items() if trial not in diverged]
+    found = [(curve, best) for curve in rank(sound) if (best := curve.best()) is not None]
+    return found[: study.spec.run.keep_best]
+
+
+def weights_of(study: Study, learner: Learner, trial: int, step: int) -> Path:
     """Find the weights of an evaluation, or train them again."""
     folder = CheckpointFolder(study.layout.checkpoints)
     wanted = (trial, step, "weights")
@@ -50,46 +63,18 @@ def _weights(study: Study, learner: Learner, trial: int, step: int) -> Path:
     return recover(learner, folder, Start(trial, study.curves[trial].seeds), step)
 
 
-def card(study: Study) -> str:
-    """Say in Markdown what the model is, best of how many, and how far to trust it."""
-    status = study.status()
-    best, spread, task = status["best"], status["finished_scores"], study.facts["task"]
-    trials, seeds = status["trials"], status["best"]["seeds"]
-    counts = " / ".join(str(trials[k]) for k in ("started", "stopped", "failed", "finished"))
-    seeds_text = f"init {seeds['init']}, order {seeds['order']}, dropout {seeds['dropout']}"
-    rows = {
-        f"{status['metric']} on validation ({task['rows']['validation']} rows)": best["score"],
-        "the same, always predicting the majority class": task["majority_score"],
-        f"median of the {spread['count']} finished trials (each at its best)": spread["median"],
-        "their standard deviation": spread["sd"],
-        "trials started / stopped early / failed / finished": counts,
-        "training spent, in full trials": status["spent"],
-        "this trial's seeds": seeds_text,
-        "taken at": f"step {best['step']}, {best['progress']:.0%} of training",
-    }
-    return "\n".join(
-        [
-            "---",
-            "library_name: transformers",
-            "pipeline_tag: text-classification",
-            "tags: [seedbed]",
-            "---",
-            f"# {Path(study.spec.model.name).name} fine-tuned on {task['name']}",
-            "",
-            f"The best of {trials['started']} trials that differ in nothing but their seeds.",
-            "",
-            "| | |",
-            "|---|---|",
-            *(f"| {name} | {_cell(value)} |" for name, value in rows.items()),
-            "",
-            "The same rows chose this trial and scored it, so its validation score is optimistic.",
-            "",
-        ]
-    )
-
-
-def _cell(value: object) -> str:
-    if value is None:
-        return "–"
-    text = f"{value:.4f}" if isinstance(value, float) else str(value)
-    return text.replace("|", "\\|")
+def write_folder(target: Path, fill: Callable[[Path], None]) -> Path:
+    """Fill a folder aside and put it at ``target`` in one step, in place of what was there."""
+    aside = target.with_name(target.name + ".writing")
+    try:
+        shutil.rmtree(aside, ignore_errors=True)
+        aside.mkdir(parents=True)
+        fill(aside)
+        if target.exists():
+            shutil.rmtree(target)
+        aside.rename(target)
+    except OSError as error:
+        raise StorageError(f"cannot write {target}: {error}") from error
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    return target

@@ -105,18 +105,23 @@ def status(folder: Folder, json: Json = False) -> None:
 def export(
     folder: Folder,
     to: Annotated[Path, typer.Option(help="The new folder for the model.")],
+    kind: Annotated[
+        str, typer.Option(help="best; soup: mean of weights; ensemble: mean of logits.")
+    ] = "best",
     quiet: Quiet = False,
 ) -> None:
-    """Write the best model as a folder that Transformers opens."""
-    from seedbed.api.export import export_best
+    """Write a model as a folder that Transformers opens."""
+    from seedbed.api.blend import export as export_model
     from seedbed.api.study import Study
     from seedbed.core.errors import InputError
 
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise InputError("the folder is not empty", where=f"--to {to}", allowed="a new folder")
-    written = export_best(Study(folder), to)
+    written = export_model(Study(folder), to, kind)
+    if written.note:
+        print(f"seedbed: {written.note}", file=sys.stderr)
     if not quiet:
-        print(written)
+        print(written.folder)
 
 
 @app.command()

@@ -6,7 +6,6 @@ import copy
 import math
 import time
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +17,11 @@ from seedbed.core.seeds import Seeds
 from seedbed.core.streams import DROPOUT, derive
 from seedbed.core.work import Failure, Probe, Start
 from seedbed.tasks.encode import Encoded
-from seedbed.train.batches import Ids, batch_ids, length_sorted_batches
-from seedbed.train.evaluate import EVALUATION_ROWS, EVALUATION_TOKENS, evaluation
+from seedbed.train.batches import batch_ids
+from seedbed.train.evaluate import evaluation
 from seedbed.train.job import Job
 from seedbed.train.optimizer import adamw_, decays, learning_rate
+from seedbed.train.predict import autocast, padded, predict
 from seedbed.train.pretrained import (
     load_config,
     load_pretrained,
@@ -122,11 +122,11 @@ class HuggingFaceTrial:
         """Forward, backward, clip, AdamW on the batch that the order seed names."""
         recipe, schedule = self.job.recipe, self.job.schedule
         ids = batch_ids(self.seeds.order, schedule, self.step)
-        inputs = self._inputs(self.job.train, ids)
+        inputs = padded(self.job, self.job.train, ids)
         labels = torch.from_numpy(np.asarray(self.job.train.labels)[ids]).to(self.device)
         with untouched_generators(self.device):
             torch.manual_seed(dropout_key(self.seeds, self.step))
-            with self._precision():
+            with autocast(self.job):
                 logits = self.model(**inputs).logits
             loss = torch.nn.functional.cross_entropy(logits.float(), labels)
             loss.backward()  # type: ignore[no-untyped-call]
@@ -154,17 +154,9 @@ class HuggingFaceTrial:
                     recipe=self.job.recipe,
                 )
 
-    @torch.no_grad()
     def logits(self, split: Encoded) -> np.ndarray[Any, np.dtype[np.float32]]:
         """Give float32 logits [examples, classes]; training mode is put back after."""
-        result = np.empty((len(split), len(self.job.label_names)), dtype=np.float32)
-        self.model.eval()
-        for ids in length_sorted_batches(split.lengths, EVALUATION_ROWS, EVALUATION_TOKENS):
-            with self._precision():
-                logits = self.model(**self._inputs(split, ids)).logits
-            result[ids] = logits.float().cpu().numpy()
-        self.model.train()
-        return result
+        return predict(self.model, self.job, split)
 
     def save(self, trial: int, weights: Path, optimizer: Path) -> None:
         """Write weights and moments."""
@@ -184,28 +176,6 @@ class HuggingFaceTrial:
         first = {f"exp_avg.{n}": t for n, t in zip(self.names, self.exp_avg, strict=True)}
         second = {f"exp_avg_sq.{n}": t for n, t in zip(self.names, self.exp_avg_sq, strict=True)}
         return {**first, **second}
-
-    def _precision(self) -> AbstractContextManager[Any]:
-        if self.job.precision == "bfloat16":
-            return torch.autocast(self.device.type, torch.bfloat16)
-        return nullcontext()
-
-    def _inputs(self, split: Encoded, ids: Ids) -> dict[str, torch.Tensor]:
-        """Pad the rows ``ids`` of ``split`` to their longest: tensors [rows, longest]."""
-        offsets = np.asarray(split.offsets)
-        begins, ends = offsets[ids], offsets[ids + 1]
-        shape = (len(ids), int((ends - begins).max()))
-        tokens = np.full(shape, self.job.pad_token_id, dtype=np.int64)
-        mask = np.zeros(shape, dtype=np.int64)
-        types = np.zeros(shape, dtype=np.int64)
-        for row, (begin, end) in enumerate(zip(begins, ends, strict=True)):
-            tokens[row, : end - begin] = split.tokens[begin:end]
-            types[row, : end - begin] = split.types[begin:end]
-            mask[row, : end - begin] = 1
-        arrays = {"input_ids": tokens, "attention_mask": mask}
-        if self.job.uses_token_types:
-            arrays["token_type_ids"] = types
-        return {name: torch.from_numpy(array).to(self.device) for name, array in arrays.items()}
 
 
 def dropout_key(seeds: Seeds, step: int) -> int:
