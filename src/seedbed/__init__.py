@@ -6,9 +6,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from seedbed.api.blend import export as export
     from seedbed.api.export import export_best as export_best
     from seedbed.api.prepare import extend as extend
     from seedbed.api.prepare import prepare as prepare
+    from seedbed.api.report import write_report as write_report
     from seedbed.api.study import Study as Study
     from seedbed.api.train import train as train
     from seedbed.core.errors import InputError as InputError
@@ -23,7 +25,9 @@ _HOMES = {
     "prepare": "seedbed.api.prepare",
     "extend": "seedbed.api.prepare",
     "train": "seedbed.api.train",
+    "export": "seedbed.api.blend",
     "export_best": "seedbed.api.export",
+    "write_report": "seedbed.api.report",
     "make_spec": "seedbed.core.spec",
     "read_spec": "seedbed.core.spec",
     "SeedbedError": "seedbed.core.errors",

@@ -140,7 +140,7 @@ def test_a_report_is_written_anew_and_the_same(study: Path, page: Path) -> None:
     before = page.read_bytes(), (page.parent / "figures" / "curves.svg").read_bytes()
     mine = page.parent / "mine.txt"
     mine.write_text("my notes")
-    again = write_report(Source(path=study), settings=QUICK, kinds=["svg"])
+    again = write_report(str(study), settings=QUICK, kinds=["svg"])
     assert (again.read_bytes(), (page.parent / "figures" / "curves.svg").read_bytes()) == before
     assert mine.read_text() == "my notes"
     mine.unlink()

@@ -17,23 +17,26 @@ from seedbed.report.files import KINDS, check_free, write_files
 from seedbed.report.page import report_of
 from seedbed.store.layout import Layout
 
+Given = Source | str | Path
+
 
 def write_report(
-    sources: Source | Sequence[Source],
+    sources: Given | Sequence[Given],
     to: Path | None = None,
     *,
     epochs: float | None = None,
     settings: Settings | None = None,
     kinds: Sequence[str] = KINDS,
 ) -> Path:
-    """Write the report of studies and curves tables; give the path of its page.
+    """Write the report of studies and curves tables (paths or sources); give its page's path.
 
     ``to`` is, if not given, ``report/`` in the study's folder, or a folder beside the table.
     ``epochs`` of full training, for tables, which do not say. ``kinds``: of which files each
     figure is written (svg, png, pdf). Raises InputError for what
     is neither study nor table, or a folder ``to`` that holds something else.
     """
-    given = [sources] if isinstance(sources, Source) else list(sources)
+    listed = [sources] if isinstance(sources, Source | str | Path) else sources
+    given = [one if isinstance(one, Source) else Source(path=Path(one)) for one in listed]
     if not given:
         raise InputError("nothing to report on", allowed="a study's folder or a curves table")
     if epochs is not None and not 0 < epochs < float("inf"):
