@@ -39,8 +39,9 @@ def bits(study: Study) -> dict[int, Curve]:
     }
 
 
-def prepared(folder: Path) -> Path:
-    prepare(make_spec(tiny_values(folder, policy=POLICY), where="test"), folder / "out")
+def prepared(folder: Path, processes: int = 2) -> Path:
+    values = tiny_values(folder, policy=POLICY, run={"processes": processes})
+    prepare(make_spec(values, where="test"), folder / "out")
     return folder / "out"
 
 
@@ -139,7 +140,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 def test_a_full_disk_is_said_and_the_study_goes_on_when_there_is_room(
     straight: Study, small_disk: Path, tmp_path: Path
 ) -> None:
-    values = tiny_values(tmp_path, policy=POLICY)
+    values = tiny_values(tmp_path, policy=POLICY, run={"processes": 1})
     prepare(make_spec(values, where="test"), small_disk / "out")
     ballast = small_disk / "ballast"
 
@@ -159,7 +160,7 @@ def test_a_full_disk_is_said_and_the_study_goes_on_when_there_is_room(
 
 
 def test_damaged_states_are_trained_again(straight: Study, tmp_path: Path) -> None:
-    folder = prepared(tmp_path)
+    folder = prepared(tmp_path, processes=1)
     process = started(folder)
     assert wait_for(folder, process, 5)
     process.kill()

@@ -38,9 +38,13 @@ def train_one(learner: Learner, folder: CheckpointFolder, trial: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "trials", [pytest.param(40, id="40"), pytest.param(200, id="200", marks=pytest.mark.soak)]
+    ("name", "trials"),
+    [
+        ("encoder", 40),
+        pytest.param("encoder", 200, marks=pytest.mark.soak),
+        pytest.param("huggingface", 200, marks=pytest.mark.soak),
+    ],
 )
-@pytest.mark.parametrize("name", ["encoder", "huggingface"])
 def test_memory_and_handles_do_not_grow(tmp_path: Path, trials: int, name: str) -> None:
     threads = torch.get_num_threads()
     values = tiny_values(

@@ -148,7 +148,8 @@ class InterruptAfter(Observer):
 def test_an_interrupted_study_goes_on_as_if_nothing_had_been(
     thinned: Study, tmp_path: Path, evaluations: int
 ) -> None:
-    spec = make_spec(tiny_values(tmp_path, policy=START_MANY), where="test")
+    one = {"processes": 1}  # the other study has two, and that changes nothing
+    spec = make_spec(tiny_values(tmp_path, policy=START_MANY, run=one), where="test")
     prepare(spec, tmp_path / "out")
     with pytest.raises(InterruptedStudyError) as caught:
         train(tmp_path / "out", InterruptAfter(evaluations))
