@@ -149,12 +149,13 @@ def main() -> None:
     capability = torch.backends.cpu.get_cpu_capability()
     about = f"{cores()} cores ({platform.machine()}, {capability}), torch {torch.__version__}"
     results: dict[str, Any] = {"machine": about, "bf16": bf16, "tasks": {}}
+    arguments.out.mkdir(parents=True, exist_ok=True)
     for task in arguments.tasks:
         data = arguments.glue / FOLDERS[task]
         results["tasks"][task] = compare(task, data, arguments.rounds, cores(), bf16)
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    (arguments.out / "throughput.json").write_text(json.dumps(results, indent=2) + "\n")
-    (arguments.out / "throughput.md").write_text(table(results))
+        # After each task, so that a run cut short leaves what it measured.
+        (arguments.out / "throughput.json").write_text(json.dumps(results, indent=2) + "\n")
+        (arguments.out / "throughput.md").write_text(table(results))
     print(table(results))
 
 

@@ -22,7 +22,7 @@ from seedbed.api.study import Study
 from seedbed.api.train import train
 from seedbed.api.verify import verify
 from seedbed.core.curves import Curve
-from seedbed.core.errors import StorageError
+from seedbed.core.errors import InputError, StorageError
 from seedbed.core.spec import make_spec
 from seedbed.core.work import Verdict
 from seedbed.run.runner import Observer
@@ -157,6 +157,18 @@ def test_a_full_disk_is_said_and_the_study_goes_on_when_there_is_room(
     ballast.unlink()
     study = train(small_disk / "out")
     assert bits(study) == bits(straight)
+
+
+def test_too_small_a_disk_is_refused_before_any_training(small_disk: Path, tmp_path: Path) -> None:
+    values = tiny_values(tmp_path, policy=POLICY, run={"processes": 1})
+    prepare(make_spec(values, where="test"), small_disk / "out")
+    ballast = small_disk / "ballast"
+    ballast.write_bytes(b"\0" * (shutil.disk_usage(small_disk).free - 300_000))
+    with pytest.raises(InputError, match="not enough disk space") as caught:
+        train(small_disk / "out")
+    assert caught.value.exit_code == 2
+    assert "needed" in str(caught.value)
+    assert evaluations(small_disk / "out") == 0
 
 
 def test_damaged_states_are_trained_again(straight: Study, tmp_path: Path) -> None:
