@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -31,6 +33,15 @@ class FullDiskLearner(CounterLearner):
 
 def cannot_load() -> Any:
     raise RuntimeError("this learner cannot be built")
+
+
+def dies_while_starting(flags: Path, times: int) -> CounterLearner:
+    """Kill this process for the first ``times`` builds, as the system short of memory does."""
+    before = len(list(flags.iterdir()))
+    if before < times:
+        (flags / str(before)).touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return CounterLearner()
 
 
 @contextmanager
@@ -116,3 +127,20 @@ def test_more_workers_than_trials_and_a_probe(bench: Any) -> None:
     finished_as_alone(study, range(2))
     (ready,) = heard
     assert ready.probe == CounterLearner().probe()
+
+
+def test_a_worker_killed_while_it_starts_is_started_again(bench: Any, tmp_path: Path) -> None:
+    study = bench(grid(2))
+    with processes(study, partial(dies_while_starting, tmp_path, 2)) as pool:
+        study.runner(pool, TrainAll()).run()
+    finished_as_alone(study, range(2))
+
+
+def test_a_worker_that_never_starts_ends_the_study(bench: Any, tmp_path: Path) -> None:
+    study = bench(grid(2))
+    with (
+        processes(study, partial(dies_while_starting, tmp_path, 99)) as pool,
+        pytest.raises(StudyError, match=r"could not start.*signal 9"),
+    ):
+        study.runner(pool, TrainAll()).run()
+    assert len(list(tmp_path.iterdir())) == 3

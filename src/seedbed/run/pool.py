@@ -161,7 +161,7 @@ class ProcessPool:
             try:
                 message: Message = self._connections[worker].recv()
             except (EOFError, OSError):  # OSError: it died within a message
-                message = Broken(self._obituary(worker))
+                message = Broken(self._obituary(worker), died=True)
             if isinstance(message, Broken) and not message.fatal:
                 self._replace(worker)
             return worker, message

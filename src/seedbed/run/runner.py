@@ -11,9 +11,8 @@
          │                                    │
          └──policy.select(all curves)◀── no trial can go on: everything paused or done
 
-Verdicts depend on curves alone, never on which worker was faster. What is recorded is
-never recorded again: after a kill the trials go on from their last state on disk, or,
-where that is missing or damaged, from their seeds.
+Verdicts depend on curves alone, never on which worker was faster. After a kill the trials
+go on from their last state on disk, or, where that is missing or damaged, from their seeds.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ from seedbed.store.retention import Retention, latest_states
 
 POLL_SECONDS = 0.25
 MOST_DEATHS = 3
-"""A trial whose worker died so often is failed; the study goes on."""
+"""So many deaths without progress fail a trial; while starting, they end the study."""
 
 
 class Observer:
@@ -91,6 +90,7 @@ class Runner:
         self._files = {file.id: file for file in self.database.files()}
         self._next_id = self.database.next_file_id()
         self._deaths: Counter[int] = Counter()
+        self._false_starts: Counter[int] = Counter()
         self._busy: dict[int, tuple[Start, ...]] = {}
         self._idle: set[int] = set()
         self._loading = set(range(self.pool.size))
@@ -199,6 +199,7 @@ class Runner:
                 self.observer.ready(message)
                 self._ready = message
             self._loading.discard(worker)
+            self._false_starts.pop(worker, None)
             self._idle.add(worker)
         elif isinstance(message, Report):
             self.pool.answer(worker, self._take_in(worker, message))
@@ -220,6 +221,7 @@ class Runner:
                 continue
             if isinstance(outcome, Evaluation):
                 self._curves[trial] = known.extended(outcome)
+                self._deaths.pop(trial, None)  # it gets on, so it is not what kills
                 verdict = self.policy.judge(self._curves[trial])
                 evaluated.append((trial, outcome))
             else:
@@ -251,7 +253,9 @@ class Runner:
         if message.fatal:
             raise StorageError(message.message)
         if worker in self._loading:
-            raise StudyError(f"a worker could not start: {message.message.strip()}")
+            self._false_starts[worker] += 1 if message.died else MOST_DEATHS
+            if self._false_starts[worker] >= MOST_DEATHS:
+                raise StudyError(f"a worker could not start: {message.message.strip()}")
         starts = self._busy.pop(worker, ())
         self._idle.discard(worker)
         self._loading.add(worker)

@@ -47,10 +47,15 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """The worker could not go on; ``fatal`` where another try cannot help (full disk)."""
+    """The worker could not go on.
+
+    ``fatal`` where another try cannot help (full disk); ``died`` where the process ended
+    without a word, so that the reason may lie outside it.
+    """
 
     message: str
     fatal: bool = False
+    died: bool = False
 
 
 Message = Ready | Report | Done | Broken
