@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -70,6 +71,13 @@ def wait_for(folder: Path, process: subprocess.Popen[bytes], count: int) -> bool
     return False
 
 
+def workers_of(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    try:
+        return psutil.Process(process.pid).children()
+    except psutil.NoSuchProcess:
+        return []
+
+
 def killed_again_and_again(folder: Path, times: int, seed: int) -> int:
     """Kill parent or worker ``times`` at random moments, resuming; gives how often it was."""
     print(f"seed {seed}")
@@ -78,9 +86,10 @@ def killed_again_and_again(folder: Path, times: int, seed: int) -> int:
     process = started(folder)
     while done < times and wait_for(folder, process, evaluations(folder) + 1):
         time.sleep(rng.uniform(0.0, 0.3))
-        workers = psutil.Process(process.pid).children() if process.poll() is None else []
+        workers = workers_of(process)
         if workers and rng.random() < 0.5:
-            rng.choice(workers).send_signal(signal.SIGKILL)
+            with suppress(psutil.NoSuchProcess):  # it has just ended by itself
+                rng.choice(workers).send_signal(signal.SIGKILL)
         else:
             process.kill()
             process.wait()
